@@ -1,0 +1,467 @@
+//! The send side: [`encode`] into a slice, or an [`Encoder`] with an outgoing ring. Rules for who changes it:
+//!
+//! - Nothing half-happens: all sizes are known before the first byte becomes visible in the ring. A draft,
+//!   which is a copy of the ring's cursors, is written to and then replaces them.
+//! - The outgoing ring wraps anywhere; pending bytes are two slices.
+
+use core::mem;
+
+use crate::copy::copy;
+use crate::decoder::check_store;
+use crate::error::{ConfigError, EncodeError};
+use crate::header::{Header, MAX_HEADER};
+use crate::ring::Ring;
+
+/// Writes one frame into `out` and answers its length.
+///
+/// ```
+/// let mut out = [0; 16];
+/// let n = ringframe::encode(&ringframe::formats::U16_BE, b"hello", &mut out)?;
+/// assert_eq!(&out[..n], b"\0\x05hello");
+/// # Ok::<(), ringframe::EncodeError>(())
+/// ```
+///
+/// # Errors
+/// [`EncodeError::NoRoom`] with the size needed, and `out` as it was, if the frame doesn't fit;
+/// [`EncodeError::TooLong`] or [`EncodeError::Unrepresentable`] if the format can't have such a frame.
+#[inline]
+pub fn encode<H: Header>(format: &H, payload: &[u8], out: &mut [u8]) -> Result<usize, EncodeError> {
+    encode_parts(format, &[], &[payload], out)
+}
+
+/// Writes one frame, its payload given in parts, into `out` and answers its length. `fields` are the
+/// header's bytes around the length field, in order.
+///
+/// # Errors
+/// Those of [`encode`], and [`EncodeError::Fields`] if `fields` has another length than the header wants.
+#[inline]
+pub fn encode_parts<H: Header>(
+    format: &H,
+    fields: &[u8],
+    parts: &[&[u8]],
+    out: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let payload = total(parts);
+    let max = format.max_len();
+    let room = format.max_frame().min(out.len() as u64);
+    // With room for the longest header, it is written where it belongs.
+    if payload.saturating_add(max as u64) <= room {
+        let header = format.write(fields, payload, out)?;
+        check_written(header, max)?;
+        let mut at = header;
+        for part in parts {
+            at = at.wrapping_add(copy(out.get_mut(at..).unwrap_or_default(), part));
+        }
+        return Ok(at);
+    }
+    let (head, header) = head(format, fields, payload)?;
+    let needed = payload.saturating_add(header as u64);
+    if needed > out.len() as u64 {
+        return Err(EncodeError::NoRoom { needed, free: out.len() });
+    }
+    let mut at: usize = 0;
+    for part in [head.get(..header).unwrap_or_default()].iter().chain(parts) {
+        at = at.wrapping_add(copy(out.get_mut(at..).unwrap_or_default(), part));
+    }
+    Ok(at)
+}
+
+fn total(parts: &[&[u8]]) -> u64 {
+    parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.len() as u64))
+}
+
+/// A header on the stack, for where it can't be written in place; and all the checks of it.
+#[inline(never)]
+fn head<H: Header>(
+    format: &H,
+    fields: &[u8],
+    payload: u64,
+) -> Result<([u8; MAX_HEADER], usize), EncodeError> {
+    let mut head = [0; MAX_HEADER];
+    let header = format.write(fields, payload, &mut head)?;
+    check_written(header, MAX_HEADER)?;
+    check_limit(format, payload, header)?;
+    Ok((head, header))
+}
+
+/// The format's own limit, for formats that have one.
+#[inline(always)]
+fn check_limit<H: Header>(format: &H, payload: u64, header: usize) -> Result<(), EncodeError> {
+    let limit = format.max_frame();
+    let frame = payload.saturating_add(header as u64);
+    if frame > limit { Err(EncodeError::TooLong { frame, limit }) } else { Ok(()) }
+}
+
+#[inline(always)]
+fn check_written(header: usize, max: usize) -> Result<(), EncodeError> {
+    if header > max { Err(EncodeError::Refused("the header is longer than it may be")) } else { Ok(()) }
+}
+
+/// Encoder of length-prefixed frames into an outgoing ring of fixed size.
+///
+/// `H` is the wire format, `B` the store. Frames go in whole or are refused; bytes come out in whatever
+/// amounts the transport takes, and what is under way stays until it has gone out.
+///
+/// ```
+/// use ringframe::{Encoder, formats};
+///
+/// let mut encoder = Encoder::new(formats::U32_BE, [0; 1024]);
+/// encoder.push(b"hello")?;
+/// encoder.push_parts(&[], &[b"scat", b"tered"])?;
+///
+/// let sent = 7; // what the transport took of `pending()`
+/// assert_eq!(encoder.pending().0, b"\0\0\0\x05hello\0\0\0\x09scattered");
+/// encoder.advance(sent);
+/// assert_eq!(encoder.pending().0, b"lo\0\0\0\x09scattered");
+/// # Ok::<(), ringframe::EncodeError>(())
+/// ```
+pub struct Encoder<H, B> {
+    header: H,
+    ring: Ring,
+    /// What is missing of a payload of announced length.
+    left: u64,
+    frames: u32,
+    high_water: u32,
+    store: B,
+}
+
+impl<H: Header, const N: usize> Encoder<H, [u8; N]> {
+    /// An encoder with an array as its store; see [`Decoder::new`](crate::Decoder::new).
+    pub const fn new(format: H, store: [u8; N]) -> Self {
+        const {
+            match H::MAX_LEN {
+                Some(header) => assert!(header <= N, "the store is smaller than a header"),
+                None => {
+                    panic!("the length of this format's headers is known only at run time: use `try_new`")
+                }
+            }
+        }
+        Self::with(format, store)
+    }
+}
+
+impl<H, B> Encoder<H, B> {
+    const fn with(header: H, store: B) -> Self {
+        Self { header, ring: Ring::new(), left: 0, frames: 0, high_water: 0, store }
+    }
+}
+
+/// Making one, and taking it apart.
+impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
+    /// An encoder over any store.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::try_new`](crate::Decoder::try_new).
+    pub fn try_new(format: H, store: B) -> Result<Self, ConfigError> {
+        check_store(&format, store.as_ref().len())?;
+        Ok(Self::with(format, store))
+    }
+
+    /// The wire format.
+    pub const fn format(&self) -> &H {
+        &self.header
+    }
+
+    /// Forgets everything that is pending or under way, for a new link. The counters stay.
+    pub fn reset(&mut self) {
+        self.ring = Ring::new();
+        self.left = 0;
+    }
+
+    /// The format, the store, and where in it the bytes are that are still to be sent.
+    pub fn into_parts(mut self) -> (H, B, core::ops::Range<usize>) {
+        self.ring.join(self.store.as_mut());
+        let pending = self.ring.start()..self.ring.start().wrapping_add(self.ring.len());
+        (self.header, self.store, pending)
+    }
+}
+
+/// Putting frames in.
+impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
+    /// Queues one frame, whole.
+    ///
+    /// # Errors
+    /// Those of [`encode`], and [`EncodeError::MidPayload`]. Nothing is queued then.
+    #[inline]
+    pub fn push(&mut self, payload: &[u8]) -> Result<(), EncodeError> {
+        self.push_parts(&[], &[payload])
+    }
+
+    /// Queues one frame, whole, its payload given in parts; `fields` are the header's bytes around the
+    /// length field, in order.
+    ///
+    /// # Errors
+    /// Those of [`encode_parts`], and [`EncodeError::MidPayload`]. Nothing is queued then.
+    #[inline]
+    pub fn push_parts(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), EncodeError> {
+        self.between_frames()?;
+        let store = self.store.as_mut();
+        let space = self.ring.space(store.len());
+        let payload = total(parts);
+        let room = store.get_mut(space).unwrap_or_default();
+        // Most frames fit in one piece; `encode_parts` puts its own limits first.
+        if payload <= room.len().saturating_sub(self.header.max_len()) as u64 {
+            let n = encode_parts(&self.header, fields, parts, room)?;
+            self.ring.commit(n);
+        } else {
+            self.push_wrapped(fields, parts, payload)?;
+        }
+        self.count();
+        Ok(())
+    }
+
+    #[cold]
+    fn push_wrapped(&mut self, fields: &[u8], parts: &[&[u8]], payload: u64) -> Result<(), EncodeError> {
+        let (head, header) = head(&self.header, fields, payload)?;
+        let needed = payload.saturating_add(header as u64);
+        let store = self.store.as_mut();
+        let free = self.ring.free(store.len());
+        if needed > free as u64 {
+            return Err(EncodeError::NoRoom { needed, free });
+        }
+        self.ring.put(store, head.get(..header).unwrap_or_default());
+        for part in parts {
+            self.ring.put(store, part);
+        }
+        Ok(())
+    }
+
+    /// Begins a frame whose length is not known yet: write to it, then [`FrameWriter::finish`] puts the
+    /// length in front and makes it visible. Without that, nothing of it was ever there.
+    ///
+    /// # Errors
+    /// [`EncodeError::MidPayload`], [`EncodeError::Fields`], or [`EncodeError::NoRoom`] if not even an empty
+    /// frame fits.
+    pub fn begin<'e>(&'e mut self, fields: &'e [u8]) -> Result<FrameWriter<'e, H, B>, EncodeError> {
+        self.between_frames()?;
+        let least = self.header.min_payload();
+        let (head, gap) = head(&self.header, fields, least)?;
+        let mut draft = self.ring;
+        let free = draft.free(self.store.as_ref().len());
+        if gap > free {
+            return Err(EncodeError::NoRoom { needed: gap as u64, free });
+        }
+        // Where the header will be; an empty payload's header is the shortest.
+        draft.put(self.store.as_mut(), head.get(..gap).unwrap_or_default());
+        Ok(FrameWriter { encoder: self, fields, draft, gap, written: 0 })
+    }
+
+    /// Begins a frame of announced length, whose payload then goes through [`feed`](Self::feed) in pieces;
+    /// it may be larger than the store.
+    ///
+    /// # Errors
+    /// [`EncodeError::MidPayload`], [`EncodeError::Fields`], [`EncodeError::Unrepresentable`], or
+    /// [`EncodeError::NoRoom`] if the header doesn't fit. Nothing is queued then.
+    pub fn start(&mut self, fields: &[u8], payload: u64) -> Result<(), EncodeError> {
+        self.between_frames()?;
+        let mut head = [0; MAX_HEADER];
+        let header = self.header.write(fields, payload, &mut head)?;
+        check_written(header, MAX_HEADER)?;
+        let store = self.store.as_mut();
+        let free = self.ring.free(store.len());
+        if header > free {
+            return Err(EncodeError::NoRoom { needed: header as u64, free });
+        }
+        self.ring.put(store, head.get(..header).unwrap_or_default());
+        self.left = payload;
+        if payload == 0 {
+            self.count();
+        }
+        Ok(())
+    }
+
+    /// Queues what there is room for of the next piece of an announced payload and answers how much that
+    /// was; the frame is complete when [`left`](Self::left) is 0.
+    ///
+    /// # Errors
+    /// [`EncodeError::Overrun`] if that is more than was announced. Nothing is queued then.
+    pub fn feed(&mut self, piece: &[u8]) -> Result<usize, EncodeError> {
+        let left = self.left;
+        if piece.len() as u64 > left {
+            return Err(EncodeError::Overrun { given: piece.len(), left });
+        }
+        let n = self.ring.put(self.store.as_mut(), piece);
+        self.left = left.wrapping_sub(n as u64);
+        self.note_high_water();
+        if n > 0 && self.left == 0 {
+            self.count();
+        }
+        Ok(n)
+    }
+
+    #[inline(always)]
+    fn between_frames(&self) -> Result<(), EncodeError> {
+        if self.left > 0 { Err(EncodeError::MidPayload { left: self.left }) } else { Ok(()) }
+    }
+
+    #[inline(always)]
+    fn count(&mut self) {
+        self.frames = self.frames.wrapping_add(1);
+        self.note_high_water();
+    }
+
+    #[inline(always)]
+    fn note_high_water(&mut self) {
+        let len = self.ring.len();
+        if len > self.high_water as usize {
+            self.high_water = u32::try_from(len).unwrap_or(u32::MAX);
+        }
+    }
+}
+
+/// Taking bytes out.
+impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
+    /// What is to be sent, in order: two slices, the second empty unless the ring is wrapped.
+    #[inline]
+    pub fn pending(&self) -> (&[u8], &[u8]) {
+        let store = self.store.as_ref();
+        (self.ring.first(store), self.ring.second(store))
+    }
+
+    /// Lets go of the first `n` pending bytes, which were sent; of all, where there are fewer.
+    #[inline]
+    pub fn advance(&mut self, n: usize) {
+        self.ring.release(n);
+    }
+
+    /// Moves pending bytes into `out` and answers how many.
+    pub fn drain(&mut self, out: &mut [u8]) -> usize {
+        let (first, second) = self.pending();
+        let n = copy(out, first);
+        let n = n.wrapping_add(copy(out.get_mut(n..).unwrap_or_default(), second));
+        self.advance(n);
+        n
+    }
+
+    /// How many bytes can be queued now, headers included. This is the back-pressure: take no
+    /// request whose answer does not fit.
+    #[inline]
+    pub fn free(&self) -> usize {
+        self.ring.free(self.store.as_ref().len())
+    }
+
+    /// How many bytes of an announced payload are still to be fed.
+    pub const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Whether nothing is pending.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+
+    /// How many bytes the store holds.
+    pub fn capacity(&self) -> usize {
+        self.store.as_ref().len()
+    }
+
+    /// How many frames were queued since the beginning; it wraps around.
+    pub const fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// The most bytes that were ever pending.
+    pub const fn high_water(&self) -> usize {
+        self.high_water as usize
+    }
+}
+
+/// A frame that is being written into the ring, its length back-filled; see [`Encoder::begin`].
+///
+/// ```
+/// use ringframe::{Encoder, formats};
+///
+/// let mut encoder = Encoder::new(formats::U32_BE, [0; 64]);
+/// let mut frame = encoder.begin(&[])?;
+/// frame.write(b"one, ")?;
+/// frame.write(b"two")?;
+/// frame.finish()?;
+/// assert_eq!(encoder.pending().0, b"\0\0\0\x08one, two");
+/// # Ok::<(), ringframe::EncodeError>(())
+/// ```
+#[must_use = "only `finish` makes the frame visible"]
+pub struct FrameWriter<'e, H, B> {
+    encoder: &'e mut Encoder<H, B>,
+    fields: &'e [u8],
+    /// The ring as it will be. Until `finish`, the encoder's own does not know of these bytes.
+    draft: Ring,
+    /// Length of the header for which room was left.
+    gap: usize,
+    written: usize,
+}
+
+impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> FrameWriter<'_, H, B> {
+    /// Adds bytes to the payload, all or none.
+    ///
+    /// # Errors
+    /// [`EncodeError::NoRoom`], with what all of the frame would need.
+    #[inline]
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let store = self.encoder.store.as_mut();
+        let free = self.draft.free(store.len());
+        if bytes.len() > free {
+            let begun = self.gap.wrapping_add(self.written);
+            return Err(EncodeError::NoRoom {
+                needed: (begun as u64).saturating_add(bytes.len() as u64),
+                free: begun.wrapping_add(free),
+            });
+        }
+        self.draft.put(store, bytes);
+        self.written = self.written.wrapping_add(bytes.len());
+        Ok(())
+    }
+
+    /// How many bytes of payload were written.
+    pub const fn written(&self) -> usize {
+        self.written
+    }
+
+    /// Puts the header in front and makes the frame visible.
+    ///
+    /// # Errors
+    /// [`EncodeError::NoRoom`] if a longer varint makes the frame too large,
+    /// [`EncodeError::Unrepresentable`], [`EncodeError::TooLong`]. Nothing is queued then.
+    pub fn finish(mut self) -> Result<(), EncodeError> {
+        let (head, header) = head(&self.encoder.header, self.fields, self.written as u64)?;
+        let head = head.get(..header).unwrap_or_default();
+        let store = self.encoder.store.as_mut();
+        if let Some(by @ 1..) = header.checked_sub(self.gap) {
+            // A longer varint than that of an empty payload: the payload moves.
+            let free = self.draft.free(store.len());
+            if by > free {
+                let needed = self.written.wrapping_add(header);
+                let free = needed.wrapping_sub(by).wrapping_add(free);
+                return Err(EncodeError::NoRoom { needed: needed as u64, free });
+            }
+            let zeros = [0; MAX_HEADER];
+            self.draft.put(store, zeros.get(..by).unwrap_or_default());
+            self.draft.shift_newest(store, self.written, by);
+        } else if header < self.gap {
+            return Err(EncodeError::Refused("the header became shorter as the payload grew"));
+        }
+        // The same bytes that the draft skipped, seen from the ring as it was.
+        mem::replace(&mut self.encoder.ring, self.draft).put(store, head);
+        self.encoder.count();
+        Ok(())
+    }
+}
+
+impl<H, B: AsRef<[u8]>> core::fmt::Debug for Encoder<H, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Encoder")
+            .field("pending", &self.ring.len())
+            .field("left", &self.left)
+            .field("capacity", &self.store.as_ref().len())
+            .field("frames", &self.frames)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<H, B: AsRef<[u8]>> defmt::Format for Encoder<H, B> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let (pending, capacity) = (self.ring.len(), self.store.as_ref().len());
+        defmt::write!(f, "Encoder {{ pending: {}, left: {}, capacity: {} }}", pending, self.left, capacity);
+    }
+}

@@ -1,0 +1,2 @@
+//! Vectors and checks that the tests of all crates share.
+#![no_std]

@@ -16,6 +16,7 @@ use crate::error::{CommitError, ConfigError, DecodeError, FinishError, HeaderErr
 use crate::frame::{Event, Frame, Status};
 use crate::header::{Header, MAX_HEADER, Parsed};
 use crate::ring::Ring;
+use crate::store::Store;
 
 /// A chunk of at most this many bytes is kept whole once something is buffered: one copy of a steady
 /// length instead of two odd ones, one for the end of a frame and one for the beginning of the next.
@@ -122,7 +123,7 @@ impl<H, B> Decoder<H, B> {
 }
 
 /// Making one, and taking it apart.
-impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
+impl<H: Header, B: Store> Decoder<H, B> {
     /// A decoder over any store.
     ///
     /// # Errors
@@ -166,7 +167,7 @@ pub(crate) fn check_store<H: Header>(format: &H, store: usize) -> Result<(), Con
 }
 
 /// Taking frames from chunks.
-impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
+impl<H: Header, B: Store> Decoder<H, B> {
     /// The next frame, buffered or in `input`, which is moved on past the bytes that were used. `None`:
     /// all of `input` is used and more is needed, [`need`](Self::need) says how much. So call it until
     /// `None` for each chunk.
@@ -197,7 +198,7 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
     }
 
     /// Like [`decode`](Self::decode), but a frame larger than the store, up to `limit` bytes with its
-    /// header, is given in pieces: [`Event::Begin`] as soon as its header is there, then
+    /// header (or the format's own limit, if that is smaller), is given in pieces: [`Event::Begin`] as soon as its header is there, then
     /// [`Event::Data`] and [`Event::End`].
     ///
     /// # Errors
@@ -245,32 +246,36 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
         }
     }
 
-    /// Hands out bytes that are not framed, at most `max` at a time, the buffered ones first: a preamble,
-    /// what follows a protocol upgrade, or content behind a header frame. Empty: there are none.
-    ///
-    /// # Errors
-    /// [`DecodeError::MidPayload`] inside a streamed payload. A payload that is being skipped is skipped
-    /// first.
-    pub fn raw<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8], max: usize) -> Result<&'d [u8], DecodeError> {
-        match self.state {
-            State::Frame { .. } => {}
-            State::Payload { left } => return Err(DecodeError::MidPayload { left: left.0 }),
-            State::Skip { .. } => {
-                self.skip(input);
-                if matches!(self.state, State::Skip { .. }) {
-                    return Ok(&[]);
-                }
+    /// Hands out bytes without looking for frames in them, at most `max` at a time, the buffered ones
+    /// first: a preamble, what follows a protocol upgrade, content behind a header frame. Inside a streamed
+    /// payload it keeps to that payload, for a reader that wants no more than it has room for. Empty: there
+    /// are none now.
+    pub fn raw<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8], max: usize) -> &'d [u8] {
+        if matches!(self.state, State::Skip { .. }) {
+            self.skip(input);
+        }
+        let max = match self.state {
+            State::Frame { .. } => {
+                // From here on the ring's wrap need not be at a frame's beginning.
+                self.ring.join(self.store.as_mut());
+                self.state = LOOK;
+                max
             }
+            State::Payload { left } => clamp(left.0).min(max),
+            State::Skip { .. } => 0,
+        };
+        let buffered = self.ring.first_len();
+        let n = max.min(if buffered > 0 { buffered } else { input.len() });
+        if let State::Payload { left } = self.state {
+            self.state = State::Payload { left: Left(left.0.wrapping_sub(n as u64)) };
         }
-        if self.ring.is_empty() {
-            let (now, later) = split(input, max);
+        if buffered > 0 {
+            self.release(n)
+        } else {
+            let (now, later) = split(input, n);
             *input = later;
-            return Ok(now);
+            now
         }
-        // From here on the ring's wrap need not be at a frame's beginning.
-        self.ring.join(self.store.as_mut());
-        self.state = LOOK;
-        Ok(self.release(max.min(self.ring.len())))
     }
 
     /// The quick part of `decode`: whole frames, from the chunk or from the ring. Inlined, and without a
@@ -320,6 +325,7 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
         let mut used = 0;
         let State::Frame { mut need } = self.state else { return self.gather_nothing(chunk) };
         let limit = self.limit();
+        let stream = stream.min(self.header.max_frame());
         loop {
             let rest = chunk.get(used..).unwrap_or_default();
             let have = self.ring.first_len();
@@ -417,19 +423,8 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
             self.frames = self.frames.wrapping_add(1);
             return Some(Event::End);
         }
-        let buffered = self.ring.first_len();
-        let n = clamp(left).min(if buffered > 0 { buffered } else { input.len() });
-        if n == 0 {
-            return None;
-        }
-        self.state = State::Payload { left: Left(left.wrapping_sub(n as u64)) };
-        Some(Event::Data(if buffered > 0 {
-            self.release(n)
-        } else {
-            let (now, later) = split(input, n);
-            *input = later;
-            now
-        }))
+        let piece = self.raw(input, usize::MAX);
+        if piece.is_empty() { None } else { Some(Event::Data(piece)) }
     }
 
     /// Skips what is there of a discarded payload.
@@ -471,7 +466,7 @@ fn split(bytes: &[u8], n: usize) -> (&[u8], &[u8]) {
 }
 
 /// Reading straight into the store.
-impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
+impl<H: Header, B: Store> Decoder<H, B> {
     /// Whether [`next_frame`](Self::next_frame) has something, or how many bytes are missing. It borrows
     /// nothing, so a loop around it passes the borrow checker.
     ///
@@ -590,7 +585,7 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
 }
 
 /// What is happening.
-impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
+impl<H: Header, B: Store> Decoder<H, B> {
     /// The end of the input: a clean one between frames, or not.
     ///
     /// # Errors
@@ -685,27 +680,20 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Decoder<H, B> {
     }
 }
 
-impl<H, B: AsRef<[u8]>> core::fmt::Debug for Decoder<H, B> {
+impl<H, B> core::fmt::Debug for Decoder<H, B> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Decoder")
             .field("state", &self.state)
             .field("buffered", &self.ring.len())
-            .field("capacity", &self.store.as_ref().len())
             .field("frames", &self.frames)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(feature = "defmt")]
-impl<H, B: AsRef<[u8]>> defmt::Format for Decoder<H, B> {
+impl<H, B> defmt::Format for Decoder<H, B> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        let (buffered, capacity) = (self.ring.len(), self.store.as_ref().len());
-        defmt::write!(
-            f,
-            "Decoder {{ buffered: {}, capacity: {}, frames: {} }}",
-            buffered,
-            capacity,
-            self.frames
-        );
+        let buffered = self.ring.len();
+        defmt::write!(f, "Decoder {{ buffered: {}, frames: {} }}", buffered, self.frames);
     }
 }

@@ -11,6 +11,7 @@ use crate::decoder::check_store;
 use crate::error::{ConfigError, EncodeError};
 use crate::header::{Header, MAX_HEADER};
 use crate::ring::Ring;
+use crate::store::Store;
 
 /// Writes one frame into `out` and answers its length.
 ///
@@ -147,7 +148,7 @@ impl<H, B> Encoder<H, B> {
 }
 
 /// Making one, and taking it apart.
-impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
+impl<H: Header, B: Store> Encoder<H, B> {
     /// An encoder over any store.
     ///
     /// # Errors
@@ -177,7 +178,7 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
 }
 
 /// Putting frames in.
-impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
+impl<H: Header, B: Store> Encoder<H, B> {
     /// Queues one frame, whole.
     ///
     /// # Errors
@@ -250,13 +251,11 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
     /// it may be larger than the store.
     ///
     /// # Errors
-    /// [`EncodeError::MidPayload`], [`EncodeError::Fields`], [`EncodeError::Unrepresentable`], or
-    /// [`EncodeError::NoRoom`] if the header doesn't fit. Nothing is queued then.
+    /// [`EncodeError::MidPayload`], [`EncodeError::Fields`], [`EncodeError::Unrepresentable`],
+    /// [`EncodeError::TooLong`], or [`EncodeError::NoRoom`] if the header doesn't fit. Nothing is queued then.
     pub fn start(&mut self, fields: &[u8], payload: u64) -> Result<(), EncodeError> {
         self.between_frames()?;
-        let mut head = [0; MAX_HEADER];
-        let header = self.header.write(fields, payload, &mut head)?;
-        check_written(header, MAX_HEADER)?;
+        let (head, header) = head(&self.header, fields, payload)?;
         let store = self.store.as_mut();
         let free = self.ring.free(store.len());
         if header > free {
@@ -281,12 +280,28 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
             return Err(EncodeError::Overrun { given: piece.len(), left });
         }
         let n = self.ring.put(self.store.as_mut(), piece);
-        self.left = left.wrapping_sub(n as u64);
         self.note_high_water();
-        if n > 0 && self.left == 0 {
-            self.count();
-        }
+        self.bypass(n)?;
         Ok(n)
+    }
+
+    /// Counts `n` bytes of an announced payload as sent without passing through the store: a transport that
+    /// has them at hand spares a copy. They go out behind everything that is pending.
+    ///
+    /// # Errors
+    /// [`EncodeError::Overrun`] if that is more than was announced. Nothing is counted then.
+    pub fn bypass(&mut self, n: usize) -> Result<(), EncodeError> {
+        let left = self.left;
+        match left.checked_sub(n as u64) {
+            None => Err(EncodeError::Overrun { given: n, left }),
+            Some(rest) => {
+                self.left = rest;
+                if n > 0 && rest == 0 {
+                    self.count();
+                }
+                Ok(())
+            }
+        }
     }
 
     #[inline(always)]
@@ -310,7 +325,7 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
 }
 
 /// Taking bytes out.
-impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
+impl<H: Header, B: Store> Encoder<H, B> {
     /// What is to be sent, in order: two slices, the second empty unless the ring is wrapped.
     #[inline]
     pub fn pending(&self) -> (&[u8], &[u8]) {
@@ -391,7 +406,7 @@ pub struct FrameWriter<'e, H, B> {
     written: usize,
 }
 
-impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> FrameWriter<'_, H, B> {
+impl<H: Header, B: Store> FrameWriter<'_, H, B> {
     /// Adds bytes to the payload, all or none.
     ///
     /// # Errors
@@ -447,21 +462,20 @@ impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> FrameWriter<'_, H, B> {
     }
 }
 
-impl<H, B: AsRef<[u8]>> core::fmt::Debug for Encoder<H, B> {
+impl<H, B> core::fmt::Debug for Encoder<H, B> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Encoder")
             .field("pending", &self.ring.len())
             .field("left", &self.left)
-            .field("capacity", &self.store.as_ref().len())
             .field("frames", &self.frames)
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(feature = "defmt")]
-impl<H, B: AsRef<[u8]>> defmt::Format for Encoder<H, B> {
+impl<H, B> defmt::Format for Encoder<H, B> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        let (pending, capacity) = (self.ring.len(), self.store.as_ref().len());
-        defmt::write!(f, "Encoder {{ pending: {}, left: {}, capacity: {} }}", pending, self.left, capacity);
+        let pending = self.ring.len();
+        defmt::write!(f, "Encoder {{ pending: {}, left: {} }}", pending, self.left);
     }
 }

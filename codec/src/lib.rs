@@ -122,6 +122,7 @@ mod header;
 #[cfg(feature = "postcard")]
 mod message;
 mod ring;
+mod store;
 
 pub use decoder::Decoder;
 pub use encoder::{Encoder, FrameWriter, encode, encode_parts};
@@ -132,6 +133,7 @@ pub use header::{
 };
 #[cfg(feature = "postcard")]
 pub use message::MessageError;
+pub use store::Store;
 
 #[cfg(feature = "defmt")]
 #[doc(hidden)]

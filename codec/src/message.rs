@@ -9,6 +9,7 @@ use crate::encoder::{Encoder, FrameWriter};
 use crate::error::EncodeError;
 use crate::frame::Frame;
 use crate::header::Header;
+use crate::store::Store;
 
 /// The frame is a good one, but its payload is not a message of the expected type. The link is still in
 /// step.
@@ -80,7 +81,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-impl<H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Encoder<H, B> {
+impl<H: Header, B: Store> Encoder<H, B> {
     /// Queues a message as one frame, serialised straight into the ring.
     ///
     /// # Errors
@@ -102,7 +103,7 @@ struct Sink<'e, 'r, H, B> {
     refused: &'r mut Option<EncodeError>,
 }
 
-impl<'e, H: Header, B: AsRef<[u8]> + AsMut<[u8]>> Flavor for Sink<'e, '_, H, B> {
+impl<'e, H: Header, B: Store> Flavor for Sink<'e, '_, H, B> {
     type Output = FrameWriter<'e, H, B>;
 
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {

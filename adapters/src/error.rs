@@ -1,0 +1,114 @@
+//! The errors of all adapters. `E` is the transport's own.
+
+use core::fmt;
+use core::time::Duration;
+
+use ringframe::{DecodeError, EncodeError, FinishError};
+
+/// Why reading gave no frame.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReadError<E> {
+    /// The transport failed. All state is kept: after `WouldBlock` or a time-out the next call goes on.
+    Io(E),
+    /// The peer broke the protocol. Every later call repeats it.
+    Protocol(DecodeError),
+    /// The peer's stream ended inside a frame.
+    Truncated(FinishError),
+    /// No frame began within the time allowed between frames.
+    Idle {
+        /// What was allowed.
+        allowed: Duration,
+    },
+    /// A frame began but was not complete within the time allowed for its length.
+    TooSlow {
+        /// What was allowed.
+        allowed: Duration,
+        /// How many bytes of it are missing at least.
+        missing: usize,
+    },
+}
+
+impl<E> From<DecodeError> for ReadError<E> {
+    fn from(error: DecodeError) -> Self {
+        Self::Protocol(error)
+    }
+}
+
+impl<E> From<FinishError> for ReadError<E> {
+    fn from(error: FinishError) -> Self {
+        match error {
+            FinishError::Protocol(error) => Self::Protocol(error),
+            error => Self::Truncated(error),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for ReadError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "reading failed: {error}"),
+            Self::Protocol(error) => error.fmt(f),
+            Self::Truncated(error) => error.fmt(f),
+            Self::Idle { allowed } => write!(f, "no frame began within {allowed:?}"),
+            Self::TooSlow { allowed, missing } => {
+                write!(f, "a frame was not complete within {allowed:?}: {missing} bytes or more are missing")
+            }
+        }
+    }
+}
+
+impl<E: core::error::Error + 'static> core::error::Error for ReadError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Protocol(error) => Some(error),
+            Self::Truncated(error) => Some(error),
+            Self::Idle { .. } | Self::TooSlow { .. } => None,
+        }
+    }
+}
+
+/// Why a frame was not written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WriteError<E> {
+    /// The transport failed. What was queued stays queued: after `WouldBlock` or a time-out, flush again.
+    Io(E),
+    /// The frame can't be encoded, or one of announced length is still under way. Nothing was queued.
+    Encode(EncodeError),
+    /// The transport takes no more bytes: a write answered 0.
+    WriteZero,
+    /// The peer took nothing for the time allowed. What was queued stays queued.
+    Stalled {
+        /// What was allowed.
+        allowed: Duration,
+    },
+}
+
+impl<E> From<EncodeError> for WriteError<E> {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for WriteError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "writing failed: {error}"),
+            Self::Encode(error) => error.fmt(f),
+            Self::WriteZero => f.write_str("writing failed: the transport takes no more bytes"),
+            Self::Stalled { allowed } => write!(f, "the peer took no byte within {allowed:?}"),
+        }
+    }
+}
+
+impl<E: core::error::Error + 'static> core::error::Error for WriteError<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Encode(error) => Some(error),
+            Self::WriteZero | Self::Stalled { .. } => None,
+        }
+    }
+}

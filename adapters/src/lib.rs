@@ -1,0 +1,45 @@
+//! [`ringframe`]'s codec joined to transports. The codec does the framing; here are only the loops that
+//! move bytes, one module an ecosystem, with the same names in each:
+//!
+//! | module | feature | transports |
+//! |---|---|---|
+//! | [`std`](mod@std) | `std` (default) | any `std::io::Read` and `Write` |
+//! | [`tcp`] | `tcp` | options of TCP sockets, listening, half-closing |
+//! | [`tokio`](mod@tokio) | `tokio` | any `tokio::io::AsyncRead` and `AsyncWrite` |
+//!
+//! ```
+//! use ringframe::formats;
+//! use ringframe_io::std::{Reader, Writer};
+//!
+//! let mut wire = Vec::new();
+//! let mut writer = Writer::with_capacity(&mut wire, formats::U32_BE, 4096)?;
+//! writer.send(b"hello")?;
+//!
+//! let mut reader = Reader::with_capacity(&wire[..], formats::U32_BE, 4096)?;
+//! while let Some(frame) = reader.read_frame()? {
+//!     assert_eq!(frame.payload(), b"hello");
+//! }
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "std")]
+extern crate std as std_crate;
+
+mod error;
+#[cfg(feature = "std")]
+mod outgoing;
+#[cfg(feature = "std")]
+mod patience;
+#[cfg(feature = "std")]
+pub mod std;
+#[cfg(feature = "tcp")]
+pub mod tcp;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
+pub use error::{ReadError, WriteError};
+#[cfg(feature = "std")]
+pub use patience::Patience;

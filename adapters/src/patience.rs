@@ -1,0 +1,100 @@
+//! How long a reader waits for its peer.
+
+use core::time::Duration;
+use std_crate::time::Instant;
+
+use ringframe::{Decoder, Header, Store};
+
+use crate::ReadError;
+
+/// How long a reader waits for its peer: the time between frames, and the time for a frame from its first
+/// byte to its last. A peer that sends a byte now and then doesn't lengthen either.
+///
+/// Only time spent waiting in a read counts: a frame's clock rests while the program does something else,
+/// such as writing a reply that the peer is slow to take.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// // 5 minutes between frames; 10 s for a frame and 1 s more for every 64 KiB that it declares.
+/// let patience = ringframe_io::Patience {
+///     idle: Some(Duration::from_secs(300)),
+///     frame: Some(Duration::from_secs(10)),
+///     bytes_per_second: 64 * 1024,
+/// };
+/// # let _ = patience;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Time between frames, until the first byte of one; `None`: for ever.
+    pub idle: Option<Duration>,
+    /// Time for a frame, from its first byte; `None`: for ever.
+    pub frame: Option<Duration>,
+    /// The rate at which a declared length adds to `frame`, bytes per second; 0: it adds nothing.
+    pub bytes_per_second: u64,
+}
+
+impl Patience {
+    /// Waits for ever.
+    pub const ENDLESS: Self = Self { idle: None, frame: None, bytes_per_second: 0 };
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self::ENDLESS
+    }
+}
+
+/// What a reader remembers of its waiting.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) patience: Patience,
+    /// What is waited for: the number of frames so far, and whether the next has begun.
+    awaited: (u32, bool),
+    /// Time spent in reads that waited for it.
+    spent: Duration,
+    /// The most bytes that were ever missing of it: its length, once its header is there.
+    declared: u64,
+}
+
+impl Watch {
+    pub(crate) const fn new() -> Self {
+        Self { patience: Patience::ENDLESS, awaited: (0, false), spent: Duration::ZERO, declared: 0 }
+    }
+
+    /// How much longer the next read may wait, `None` for ever. Called after `poll` answered `Need`.
+    pub(crate) fn left<H: Header, B: Store, E>(
+        &mut self,
+        decoder: &Decoder<H, B>,
+    ) -> Result<Option<Duration>, ReadError<E>> {
+        let begun = decoder.is_mid_frame();
+        let allowed = if begun { self.patience.frame } else { self.patience.idle };
+        let Some(mut allowed) = allowed else { return Ok(None) };
+        let awaited = (decoder.frames(), begun);
+        if awaited != self.awaited {
+            self.awaited = awaited;
+            self.spent = Duration::ZERO;
+            self.declared = 0;
+        }
+        self.declared = self.declared.max(decoder.need() as u64);
+        if begun && let Some(more) = self.declared.checked_div(self.patience.bytes_per_second) {
+            allowed = allowed.saturating_add(Duration::from_secs(more));
+        }
+        match allowed.checked_sub(self.spent).filter(|left| !left.is_zero()) {
+            Some(left) => Ok(Some(left)),
+            None if begun => Err(ReadError::TooSlow { allowed, missing: decoder.need() }),
+            None => Err(ReadError::Idle { allowed }),
+        }
+    }
+
+    /// Counts the time until the result is dropped as waited, also where a future is cancelled.
+    pub(crate) fn waiting(&mut self) -> impl Drop + '_ {
+        struct Waiting<'w>(&'w mut Duration, Instant);
+        impl Drop for Waiting<'_> {
+            fn drop(&mut self) {
+                *self.0 = self.0.saturating_add(self.1.elapsed());
+            }
+        }
+        Waiting(&mut self.spent, Instant::now())
+    }
+}

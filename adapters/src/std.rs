@@ -1,0 +1,626 @@
+//! Any [`std::io::Read`] and [`std::io::Write`].
+//!
+//! `Interrupted` is retried. `WouldBlock` and `TimedOut` come back as [`ReadError::Io`] or
+//! [`WriteError::Io`] with all state kept, so that the next call goes on where this one stopped; on
+//! non-blocking transports the `try_` methods say `Pending` instead.
+//!
+//! A small frame leaves in one system call, header and payload together. A payload larger than the store
+//! is a reader, or a writer, of its own.
+//!
+//! ```
+//! use std::io::Read;
+//! use ringframe::formats;
+//! use ringframe_io::std::{Incoming, Reader};
+//!
+//! # let wire = [&[0, 1, 0, 0][..], &[7; 65536], &[0, 0, 0, 2], b"ok"].concat();
+//! # let mut seen = Vec::new();
+//! let mut reader = Reader::with_capacity(&wire[..], formats::U32_BE, 1024)?;
+//! while let Some(incoming) = reader.read(1 << 20)? {
+//!     match incoming {
+//!         Incoming::Frame(frame) => println!("{:?}", frame.payload()),
+//!         Incoming::Large(mut payload) => {
+//!             let mut start = [0; 16];
+//!             payload.read_exact(&mut start)?;
+//!             println!("{} bytes that begin with {start:?}", payload.len());
+//! #           seen.push(payload.len());
+//!             // What was not read is skipped.
+//!         }
+//!     }
+//! }
+//! # assert_eq!(seen, [65536]);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+
+use core::task::Poll;
+use core::time::Duration;
+use std_crate::boxed::Box;
+use std_crate::io::{self, Read, Write};
+use std_crate::vec;
+
+use ringframe::{
+    ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header, MAX_HEADER, Status, Store,
+};
+
+use crate::patience::Watch;
+use crate::{ReadError, WriteError, outgoing};
+
+/// Reads frames from `R`.
+#[derive(Debug)]
+pub struct Reader<R, H, B> {
+    io: R,
+    decoder: Decoder<H, B>,
+    timer: Timer<R>,
+}
+
+/// Writes frames to `W`.
+#[derive(Debug)]
+pub struct Writer<W, H, B> {
+    io: W,
+    encoder: Encoder<H, B>,
+}
+
+/// Both over one transport.
+#[derive(Debug)]
+pub struct Framed<S, H, B> {
+    io: S,
+    decoder: Decoder<H, B>,
+    encoder: Encoder<H, B>,
+    timer: Timer<S>,
+}
+
+/// What [`Reader::read`] found.
+#[derive(Debug)]
+pub enum Incoming<'r, R, H, B> {
+    /// A whole frame.
+    Frame(Frame<'r>),
+    /// A frame larger than the store.
+    Large(PayloadReader<'r, R, H, B>),
+}
+
+// The loops. Everything else in this file hands its parts to them.
+
+/// Reads until something is there to take; `false`: the stream ended between frames.
+fn fill<R: Read, H: Header, B: Store>(
+    io: &mut R,
+    decoder: &mut Decoder<H, B>,
+    timer: &mut Timer<R>,
+    limit: u64,
+) -> Result<bool, ReadError<io::Error>> {
+    while let Status::Need(_) = decoder.poll_event(limit)? {
+        let result = match timer.set {
+            None => io.read(decoder.space()),
+            Some(set) => {
+                set(io, timer.watch.left(decoder)?).map_err(ReadError::Io)?;
+                let _waiting = timer.watch.waiting();
+                io.read(decoder.space())
+            }
+        };
+        match result {
+            Ok(0) => return decoder.finish().map(|()| false).map_err(ReadError::from),
+            Ok(n) => decoder.commit(n).map_err(|error| ReadError::Io(io::Error::other(error)))?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // The time is up, or nearly: the watch says it better.
+            Err(error) if timer.set.is_some() && is_timeout(&error) => {}
+            Err(error) => return Err(ReadError::Io(error)),
+        }
+    }
+    Ok(true)
+}
+
+/// A socket whose time-out expired says either, depending on the system.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// A [`Patience`](crate::Patience) and how to tell the transport of it.
+#[derive(Debug)]
+struct Timer<S> {
+    watch: Watch,
+    set: Option<fn(&S, Option<Duration>) -> io::Result<()>>,
+}
+
+impl<S> Timer<S> {
+    const fn new() -> Self {
+        Self { watch: Watch::new(), set: None }
+    }
+}
+
+/// A blocking transport whose reads can be told how long to wait.
+pub trait ReadTimeout {
+    /// Lets reads from now on wait at most that long, `None`: for ever.
+    ///
+    /// # Errors
+    /// Those of the transport.
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()>;
+}
+
+impl ReadTimeout for std_crate::net::TcpStream {
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(timeout)
+    }
+}
+
+#[cfg(unix)]
+impl ReadTimeout for std_crate::os::unix::net::UnixStream {
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(timeout)
+    }
+}
+
+impl<S: ReadTimeout + ?Sized> ReadTimeout for &S {
+    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        (**self).set_read_timeout(timeout)
+    }
+}
+
+/// Writes what is pending, then `direct`, which belongs to an announced payload.
+fn drain<W: Write, H: Header, B: Store>(
+    io: &mut W,
+    encoder: &mut Encoder<H, B>,
+    mut direct: &[u8],
+) -> Result<(), WriteError<io::Error>> {
+    while !encoder.is_empty() || !direct.is_empty() {
+        match io.write_vectored(&outgoing::slices(encoder, direct)) {
+            Ok(0) => return Err(WriteError::WriteZero),
+            Ok(n) => direct = outgoing::sent(encoder, direct, n)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(WriteError::Io(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Queues a frame, making room by writing; one larger than the store goes out past it.
+fn push<W: Write, H: Header, B: Store>(
+    io: &mut W,
+    encoder: &mut Encoder<H, B>,
+    fields: &[u8],
+    payload: &[u8],
+) -> Result<(), WriteError<io::Error>> {
+    match encoder.push_parts(fields, &[payload]) {
+        Err(EncodeError::NoRoom { needed, .. }) => {
+            drain(io, encoder, &[])?;
+            if needed <= encoder.capacity() as u64 {
+                encoder.push_parts(fields, &[payload])?;
+                return Ok(());
+            }
+            encoder.start(fields, payload.len() as u64)?;
+            drain(io, encoder, payload)
+        }
+        result => Ok(result?),
+    }
+}
+
+fn pending<T>(result: Result<T, ReadError<io::Error>>) -> Poll<Result<T, ReadError<io::Error>>> {
+    match result {
+        Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
+    }
+}
+
+fn pending_write(result: Result<(), WriteError<io::Error>>) -> Poll<Result<(), WriteError<io::Error>>> {
+    match result {
+        Err(WriteError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
+    }
+}
+
+fn read<'r, R: Read, H: Header, B: Store>(
+    io: &'r mut R,
+    decoder: &'r mut Decoder<H, B>,
+    timer: &'r mut Timer<R>,
+    limit: u64,
+) -> Result<Option<Incoming<'r, R, H, B>>, ReadError<io::Error>> {
+    decoder.discard();
+    if !fill(io, decoder, timer, limit)? {
+        return Ok(None);
+    }
+    // `poll` without a limit takes only whole frames; so it tells them from the others without a borrow.
+    if let Ok(Status::Ready) = decoder.poll() {
+        return Ok(decoder.next_frame()?.map(Incoming::Frame));
+    }
+    // The payload's reader needs the decoder, so the header can't be lent by it.
+    let mut header = [0; MAX_HEADER];
+    let mut large = None;
+    if let Some(Event::Begin { header: bytes, payload }) = decoder.next_event(limit)? {
+        header[..bytes.len()].copy_from_slice(bytes); // at most MAX_HEADER, as `try_new` and `new` saw to
+        large = Some((bytes.len(), payload));
+    }
+    Ok(large.map(|(header_len, len)| {
+        Incoming::Large(PayloadReader { io, decoder, timer, header, header_len, len, left: len })
+    }))
+}
+
+/// The payload of a frame larger than the store. What is not read of it is skipped, exactly, when the
+/// next frame is asked for.
+#[derive(Debug)]
+pub struct PayloadReader<'r, R, H, B> {
+    io: &'r mut R,
+    decoder: &'r mut Decoder<H, B>,
+    timer: &'r mut Timer<R>,
+    header: [u8; MAX_HEADER],
+    header_len: usize,
+    len: u64,
+    left: u64,
+}
+
+impl<R, H, B> PayloadReader<'_, R, H, B> {
+    /// The frame's header.
+    pub fn header(&self) -> &[u8] {
+        &self.header[..self.header_len]
+    }
+
+    /// Length of the whole payload, bytes.
+    pub const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is no payload, which there is.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How much of it was not read yet, bytes.
+    pub const fn left(&self) -> u64 {
+        self.left
+    }
+}
+
+/// A stream that ends inside the payload is [`io::ErrorKind::UnexpectedEof`], with
+/// [`FinishError`](ringframe::FinishError) as its source.
+impl<R: Read, H: Header, B: Store> Read for PayloadReader<'_, R, H, B> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() || self.left == 0 {
+            return Ok(0);
+        }
+        if self.decoder.buffered() == 0 {
+            fill(self.io, self.decoder, self.timer, u64::MAX).map_err(|error| match error {
+                ReadError::Io(error) => error,
+                error => io::Error::new(io::ErrorKind::UnexpectedEof, error),
+            })?;
+        }
+        let piece = self.decoder.raw(&mut &[][..], buf.len());
+        buf[..piece.len()].copy_from_slice(piece);
+        self.left -= piece.len() as u64;
+        Ok(piece.len())
+    }
+}
+
+/// Bytes that are not framed, the buffered ones first; see [`Reader::raw`].
+#[derive(Debug)]
+pub struct Raw<'r, R, H, B> {
+    io: &'r mut R,
+    decoder: &'r mut Decoder<H, B>,
+}
+
+impl<R: Read, H: Header, B: Store> Read for Raw<'_, R, H, B> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let piece = self.decoder.raw(&mut &[][..], buf.len());
+        if piece.is_empty() && !buf.is_empty() {
+            return self.io.read(buf);
+        }
+        buf[..piece.len()].copy_from_slice(piece);
+        Ok(piece.len())
+    }
+}
+
+/// The payload of a frame of announced length; see [`Writer::payload`].
+///
+/// Nothing but the announced length is accepted: `write` answers 0 behind it, and
+/// [`finish`](Self::finish) refuses less. Dropped before its end, it leaves the writer refusing every other
+/// frame with [`EncodeError::MidPayload`]; [`Writer::resume`] goes on with it.
+#[derive(Debug)]
+#[must_use = "only `finish` sends the last bytes"]
+pub struct PayloadWriter<'w, W, H, B> {
+    io: &'w mut W,
+    encoder: &'w mut Encoder<H, B>,
+}
+
+impl<W: Write, H: Header, B: Store> PayloadWriter<'_, W, H, B> {
+    /// How many bytes are still to be written.
+    pub const fn left(&self) -> u64 {
+        self.encoder.left()
+    }
+
+    /// Sends what is queued.
+    ///
+    /// # Errors
+    /// [`EncodeError::MidPayload`] if not all of the announced length was written; those of
+    /// [`Writer::flush`].
+    pub fn finish(self) -> Result<(), WriteError<io::Error>> {
+        match self.encoder.left() {
+            0 => drain(self.io, self.encoder, &[]),
+            left => Err(EncodeError::MidPayload { left }.into()),
+        }
+    }
+}
+
+impl<W: Write, H: Header, B: Store> Write for PayloadWriter<'_, W, H, B> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..bytes.len().min(usize::try_from(self.encoder.left()).unwrap_or(usize::MAX))];
+        if self.encoder.free() == 0 {
+            self.flush()?;
+        }
+        self.encoder.feed(&bytes[..bytes.len().min(self.encoder.free())]).map_err(io::Error::other)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        drain(self.io, self.encoder, &[]).map_err(|error| match error {
+            WriteError::Io(error) => error,
+            error => io::Error::new(io::ErrorKind::WriteZero, error),
+        })
+    }
+}
+
+/// The methods that read, the same for a reader and for both together.
+macro_rules! reading {
+    () => {
+        /// The next frame, or `None` at the end of the stream, if that is between frames. A payload that was
+        /// not read to its end is skipped first.
+        ///
+        /// # Errors
+        /// [`ReadError`]; a frame larger than the store is [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
+        pub fn read_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
+            self.decoder.discard();
+            match fill(&mut self.io, &mut self.decoder, &mut self.timer, 0)? {
+                true => Ok(self.decoder.next_frame()?),
+                false => Ok(None),
+            }
+        }
+
+        /// The next frame, of up to `limit` bytes with its header: one larger than the store comes as a reader of its
+        /// payload.
+        ///
+        /// # Errors
+        /// [`ReadError`]; a frame larger than `limit` is [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
+        pub fn read(&mut self, limit: u64) -> Result<Option<Incoming<'_, S, H, B>>, ReadError<io::Error>> {
+            read(&mut self.io, &mut self.decoder, &mut self.timer, limit)
+        }
+
+        /// Like [`read_frame`](Self::read_frame) on a non-blocking transport: `Pending` where it would block. All state
+        /// is kept.
+        pub fn try_read_frame(&mut self) -> Poll<Result<Option<Frame<'_>>, ReadError<io::Error>>> {
+            pending(self.read_frame())
+        }
+
+        /// Bytes that are not framed, from where the last frame ended: a protocol upgrade, or content that a
+        /// frame announced. Take no more than belongs there: `raw().take(n)`.
+        pub fn raw(&mut self) -> Raw<'_, S, H, B> {
+            Raw { io: &mut self.io, decoder: &mut self.decoder }
+        }
+
+        /// Sets how long reading waits for the peer, from now on: [`ReadError::Idle`] and
+        /// [`ReadError::TooSlow`] say that it was too long. For blocking transports; it sets their read time-out.
+        pub fn set_patience(&mut self, patience: crate::Patience)
+        where
+            S: ReadTimeout,
+        {
+            self.timer.watch.patience = patience;
+            self.timer.set = Some(S::set_read_timeout);
+        }
+
+        /// The decoder, for its counters.
+        pub const fn decoder(&self) -> &Decoder<H, B> {
+            &self.decoder
+        }
+    };
+}
+
+/// The methods that write, the same for a writer and for both together.
+macro_rules! writing {
+    () => {
+        /// Sends a frame now, in one system call unless the transport takes less.
+        ///
+        /// # Errors
+        /// [`WriteError`]. After an [`Io`](WriteError::Io) error a frame that fits the store is queued, and
+        /// [`flush`](Self::flush) goes on with it. One larger than the store goes out past it; if that stops
+        /// half-way, every later frame is refused with [`EncodeError::MidPayload`] until
+        /// [`resume`](Self::resume) has written the missing bytes.
+        pub fn send(&mut self, payload: &[u8]) -> Result<(), WriteError<io::Error>> {
+            self.push(&[], payload)?;
+            self.flush()
+        }
+
+        /// Queues a frame, to be sent with others by [`flush`](Self::flush); writes only where there is no
+        /// room. `fields` are the header's bytes around the length field.
+        ///
+        /// # Errors
+        /// [`WriteError`]. A frame that fits the store is queued or, after any error, not; for larger ones
+        /// see [`send`](Self::send).
+        pub fn push(&mut self, fields: &[u8], payload: &[u8]) -> Result<(), WriteError<io::Error>> {
+            push(&mut self.io, &mut self.encoder, fields, payload)
+        }
+
+        /// Sends all that is queued.
+        ///
+        /// # Errors
+        /// [`WriteError`]; what was not sent stays queued, and the next call goes on.
+        pub fn flush(&mut self) -> Result<(), WriteError<io::Error>> {
+            drain(&mut self.io, &mut self.encoder, &[])?;
+            self.io.flush().map_err(WriteError::Io)
+        }
+
+        /// Like [`flush`](Self::flush) on a non-blocking transport: `Pending` where it would block. All state
+        /// is kept.
+        pub fn try_flush(&mut self) -> Poll<Result<(), WriteError<io::Error>>> {
+            pending_write(self.flush())
+        }
+
+        /// Begins a frame whose payload of `len` bytes is written in pieces.
+        ///
+        /// # Errors
+        /// [`WriteError`]; nothing is begun then.
+        pub fn payload(
+            &mut self,
+            fields: &[u8],
+            len: u64,
+        ) -> Result<PayloadWriter<'_, S, H, B>, WriteError<io::Error>> {
+            match self.encoder.start(fields, len) {
+                Err(EncodeError::NoRoom { .. }) => {
+                    drain(&mut self.io, &mut self.encoder, &[])?;
+                    self.encoder.start(fields, len)?;
+                }
+                result => result?,
+            }
+            Ok(self.resume())
+        }
+
+        /// Goes on with a payload that was begun and not written to its end; where there is none, nothing is
+        /// left to write.
+        pub const fn resume(&mut self) -> PayloadWriter<'_, S, H, B> {
+            PayloadWriter { io: &mut self.io, encoder: &mut self.encoder }
+        }
+
+        /// Queues a typed message as one frame, in postcard's format.
+        ///
+        /// # Errors
+        /// [`WriteError`]; nothing is queued then. Messages larger than the store are
+        /// [`EncodeError::NoRoom`].
+        #[cfg(feature = "postcard")]
+        pub fn push_message<T: serde::Serialize + ?Sized>(
+            &mut self,
+            message: &T,
+        ) -> Result<(), WriteError<io::Error>> {
+            match self.encoder.push_message(message) {
+                Err(EncodeError::NoRoom { .. }) if !self.encoder.is_empty() => {
+                    drain(&mut self.io, &mut self.encoder, &[])?;
+                    Ok(self.encoder.push_message(message)?)
+                }
+                result => Ok(result?),
+            }
+        }
+
+        /// The encoder, for its counters.
+        pub const fn encoder(&self) -> &Encoder<H, B> {
+            &self.encoder
+        }
+    };
+}
+
+/// Access to the transport, the same for all three.
+macro_rules! access {
+    () => {
+        /// The transport.
+        pub const fn get_ref(&self) -> &S {
+            &self.io
+        }
+
+        /// The transport. Bytes read from it or written to it are missing in the stream of frames.
+        pub const fn get_mut(&mut self) -> &mut S {
+            &mut self.io
+        }
+
+        /// The transport alone; what is buffered is lost.
+        pub fn into_inner(self) -> S {
+            self.io
+        }
+    };
+}
+
+impl<S, H: Header> Reader<S, H, Box<[u8]>> {
+    /// A reader with a store of `capacity` bytes: the largest frame that is given whole.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::try_new`].
+    pub fn with_capacity(io: S, format: H, capacity: usize) -> Result<Self, ConfigError> {
+        Ok(Self::new(io, Decoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
+    }
+}
+
+impl<S, H, B> Reader<S, H, B> {
+    /// A reader that goes on with a decoder, and what is buffered in it.
+    pub const fn new(io: S, decoder: Decoder<H, B>) -> Self {
+        Self { io, decoder, timer: Timer::new() }
+    }
+
+    /// The transport, and the decoder with what is buffered.
+    pub fn into_parts(self) -> (S, Decoder<H, B>) {
+        (self.io, self.decoder)
+    }
+
+    access!();
+}
+
+impl<S: Read, H: Header, B: Store> Reader<S, H, B> {
+    reading!();
+}
+
+impl<S, H: Header> Writer<S, H, Box<[u8]>> {
+    /// A writer with an outgoing store of `capacity` bytes. Larger frames go out past it.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::try_new`].
+    pub fn with_capacity(io: S, format: H, capacity: usize) -> Result<Self, ConfigError> {
+        Ok(Self::new(io, Encoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
+    }
+}
+
+impl<S, H, B> Writer<S, H, B> {
+    /// A writer that goes on with an encoder, and what is queued in it.
+    pub const fn new(io: S, encoder: Encoder<H, B>) -> Self {
+        Self { io, encoder }
+    }
+
+    /// The transport, and the encoder with what is queued.
+    pub fn into_parts(self) -> (S, Encoder<H, B>) {
+        (self.io, self.encoder)
+    }
+
+    access!();
+}
+
+impl<S: Write, H: Header, B: Store> Writer<S, H, B> {
+    writing!();
+}
+
+impl<S, H: Header + Clone> Framed<S, H, Box<[u8]>> {
+    /// Both ways over one transport, with a store of `capacity` bytes each.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::try_new`].
+    pub fn with_capacity(io: S, format: H, capacity: usize) -> Result<Self, ConfigError> {
+        let decoder = Decoder::try_new(format.clone(), vec![0; capacity].into_boxed_slice())?;
+        Ok(Self::new(io, decoder, Encoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
+    }
+}
+
+impl<S, H, B> Framed<S, H, B> {
+    /// Both ways over one transport.
+    pub const fn new(io: S, decoder: Decoder<H, B>, encoder: Encoder<H, B>) -> Self {
+        Self { io, decoder, encoder, timer: Timer::new() }
+    }
+
+    /// The transport, the decoder with what is buffered, and the encoder with what is queued.
+    pub fn into_parts(self) -> (S, Decoder<H, B>, Encoder<H, B>) {
+        (self.io, self.decoder, self.encoder)
+    }
+
+    /// A half for each direction, so that two threads can use them. `second` makes another handle of the
+    /// transport: `TcpStream::try_clone`.
+    ///
+    /// # Errors
+    /// Whatever `second` fails with.
+    pub fn split<E>(
+        self,
+        second: impl FnOnce(&S) -> Result<S, E>,
+    ) -> Result<(Reader<S, H, B>, Writer<S, H, B>), E> {
+        let other = second(&self.io)?;
+        let reader = Reader { io: self.io, decoder: self.decoder, timer: self.timer };
+        Ok((reader, Writer::new(other, self.encoder)))
+    }
+
+    /// Puts two halves of one transport together again; the writer's handle is dropped.
+    pub fn join(reader: Reader<S, H, B>, writer: Writer<S, H, B>) -> Self {
+        Self { io: reader.io, decoder: reader.decoder, encoder: writer.encoder, timer: reader.timer }
+    }
+
+    access!();
+}
+
+impl<S: Read, H: Header, B: Store> Framed<S, H, B> {
+    reading!();
+}
+
+impl<S: Write, H: Header, B: Store> Framed<S, H, B> {
+    writing!();
+}

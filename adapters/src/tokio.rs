@@ -1,0 +1,319 @@
+//! Any [`tokio::io::AsyncRead`](::tokio::io::AsyncRead) and [`AsyncWrite`]: the same names and the same
+//! behaviour as [`std`](mod@crate::std).
+//!
+//! Reading is as cancel-safe as the transport's `read`, which for tokio's own is entirely. Writing is
+//! cancel-safe where a frame passes through the store. Each method says so.
+
+use core::future::Future;
+use core::time::Duration;
+use std_crate::boxed::Box;
+use std_crate::{io, vec};
+
+use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header, Status, Store};
+
+use crate::patience::Watch;
+use crate::{Patience, ReadError, WriteError, outgoing};
+
+/// Reads frames from `R`.
+#[derive(Debug)]
+pub struct Reader<R, H, B> {
+    io: R,
+    decoder: Decoder<H, B>,
+    watch: Watch,
+}
+
+impl<R, H: Header> Reader<R, H, Box<[u8]>> {
+    /// A reader with a store of `capacity` bytes: the largest frame that is given whole.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::try_new`].
+    pub fn with_capacity(io: R, format: H, capacity: usize) -> Result<Self, ConfigError> {
+        Ok(Self::new(io, Decoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
+    }
+}
+
+impl<R, H, B> Reader<R, H, B> {
+    /// A reader that goes on with a decoder, and what is buffered in it.
+    pub const fn new(io: R, decoder: Decoder<H, B>) -> Self {
+        Self { io, decoder, watch: Watch::new() }
+    }
+
+    /// Sets how long reading waits for the peer, from now on; it needs tokio's time driver.
+    pub const fn set_patience(&mut self, patience: Patience) {
+        self.watch.patience = patience;
+    }
+
+    /// The decoder, for its counters.
+    pub const fn decoder(&self) -> &Decoder<H, B> {
+        &self.decoder
+    }
+
+    /// The transport.
+    pub const fn get_ref(&self) -> &R {
+        &self.io
+    }
+
+    /// The transport. Bytes read from it are missing in the stream of frames.
+    pub const fn get_mut(&mut self) -> &mut R {
+        &mut self.io
+    }
+
+    /// The transport alone; what is buffered is lost.
+    pub fn into_inner(self) -> R {
+        self.io
+    }
+
+    /// The transport, and the decoder with what is buffered.
+    pub fn into_parts(self) -> (R, Decoder<H, B>) {
+        (self.io, self.decoder)
+    }
+}
+
+impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
+    /// The next frame, or `None` at the end of the stream, if that is between frames. A payload that was
+    /// not taken to its end is skipped first.
+    ///
+    /// Cancel-safe: a byte that was read is kept for the next call.
+    ///
+    /// # Errors
+    /// [`ReadError`]; a frame larger than the store is [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
+    pub async fn read_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
+        self.decoder.discard();
+        match self.fill(0).await? {
+            true => Ok(self.decoder.next_frame()?),
+            false => Ok(None),
+        }
+    }
+
+    /// The next event: a frame, or one larger than the store, of up to `limit` bytes with its header, in
+    /// pieces. `None` at the end of the stream.
+    ///
+    /// Cancel-safe: a byte that was read is kept for the next call.
+    ///
+    /// # Errors
+    /// [`ReadError`]; a frame larger than `limit` is [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
+    pub async fn read_event(&mut self, limit: u64) -> Result<Option<Event<'_>>, ReadError<io::Error>> {
+        match self.fill(limit).await? {
+            true => Ok(self.decoder.next_event(limit)?),
+            false => Ok(None),
+        }
+    }
+
+    /// Whether an event can be had without reading, so without waiting: the time to go on, rather than to
+    /// flush replies. An error counts as one.
+    pub fn is_ready(&mut self, limit: u64) -> bool {
+        !matches!(self.decoder.poll_event(limit), Ok(Status::Need(_)))
+    }
+
+    /// Skips what is left of a payload that [`Event::Begin`] announced.
+    pub fn discard(&mut self) -> u64 {
+        self.decoder.discard()
+    }
+
+    async fn fill(&mut self, limit: u64) -> Result<bool, ReadError<io::Error>> {
+        while let Status::Need(_) = self.decoder.poll_event(limit)? {
+            let left = self.watch.left(&self.decoder)?;
+            let waiting = left.map(|_| self.watch.waiting());
+            let result = within(left, self.io.read(self.decoder.space())).await;
+            drop(waiting);
+            match result {
+                Some(Ok(0)) => return self.decoder.finish().map(|()| false).map_err(ReadError::from),
+                Some(Ok(n)) => {
+                    self.decoder.commit(n).map_err(|error| ReadError::Io(io::Error::other(error)))?;
+                }
+                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Some(Err(error)) => return Err(ReadError::Io(error)),
+                // The time is up: the watch says of what.
+                None => {}
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Waits for a future, `None`: not that long.
+async fn within<F: Future>(time: Option<Duration>, future: F) -> Option<F::Output> {
+    match time {
+        None => Some(future.await),
+        Some(time) => ::tokio::time::timeout(time, future).await.ok(),
+    }
+}
+
+/// Writes frames to `W`.
+#[derive(Debug)]
+pub struct Writer<W, H, B> {
+    io: W,
+    encoder: Encoder<H, B>,
+    patience: Option<Duration>,
+}
+
+impl<W, H: Header> Writer<W, H, Box<[u8]>> {
+    /// A writer with an outgoing store of `capacity` bytes. Larger frames go out past it.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::try_new`].
+    pub fn with_capacity(io: W, format: H, capacity: usize) -> Result<Self, ConfigError> {
+        Ok(Self::new(io, Encoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
+    }
+}
+
+impl<W, H, B> Writer<W, H, B> {
+    /// A writer that goes on with an encoder, and what is queued in it.
+    pub const fn new(io: W, encoder: Encoder<H, B>) -> Self {
+        Self { io, encoder, patience: None }
+    }
+
+    /// Sets how long the peer may take no byte before a write is given up as [`WriteError::Stalled`]; `None`, the
+    /// default: for ever. It needs tokio's time driver.
+    pub const fn set_patience(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
+    }
+
+    /// The encoder: queue frames in it, then [`flush`](Self::flush).
+    pub const fn encoder(&self) -> &Encoder<H, B> {
+        &self.encoder
+    }
+
+    /// The encoder: queue frames in it, then [`flush`](Self::flush).
+    pub const fn encoder_mut(&mut self) -> &mut Encoder<H, B> {
+        &mut self.encoder
+    }
+
+    /// The transport.
+    pub const fn get_ref(&self) -> &W {
+        &self.io
+    }
+
+    /// The transport. Bytes written to it are foreign to the stream of frames.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.io
+    }
+
+    /// The transport alone; what is queued is lost.
+    pub fn into_inner(self) -> W {
+        self.io
+    }
+
+    /// The transport, and the encoder with what is queued.
+    pub fn into_parts(self) -> (W, Encoder<H, B>) {
+        (self.io, self.encoder)
+    }
+}
+
+impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
+    /// Sends a frame now, in one system call unless the transport takes less.
+    ///
+    /// Cancel-safe for frames that fit the store, in that the stream stays in step: dropped early the frame
+    /// was not queued, or it was, whole, and the next [`flush`](Self::flush) sends the rest. A larger one that is
+    /// dropped half-way leaves the writer refusing every other frame with [`EncodeError::MidPayload`], until
+    /// the missing bytes are [fed](Self::feed).
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn send(&mut self, payload: &[u8]) -> Result<(), WriteError<io::Error>> {
+        self.push(&[], payload).await?;
+        self.flush().await
+    }
+
+    /// Queues a frame, to be sent with others by [`flush`](Self::flush); writes only where there is no room.
+    /// `fields` are the header's bytes around the length field.
+    ///
+    /// Cancel-safe for frames that fit the store: dropped, it has queued nothing. For larger ones see
+    /// [`send`](Self::send).
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn push(&mut self, fields: &[u8], payload: &[u8]) -> Result<(), WriteError<io::Error>> {
+        match self.encoder.push_parts(fields, &[payload]) {
+            Err(EncodeError::NoRoom { needed, .. }) => {
+                self.drain(&[]).await?;
+                if needed <= self.encoder.capacity() as u64 {
+                    self.encoder.push_parts(fields, &[payload])?;
+                    return Ok(());
+                }
+                self.encoder.start(fields, payload.len() as u64)?;
+                self.drain(payload).await
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Begins a frame whose payload of `len` bytes then goes through [`feed`](Self::feed).
+    ///
+    /// Cancel-safe: dropped, it has begun nothing.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn start(&mut self, fields: &[u8], len: u64) -> Result<(), WriteError<io::Error>> {
+        match self.encoder.start(fields, len) {
+            Err(EncodeError::NoRoom { .. }) => {
+                self.drain(&[]).await?;
+                Ok(self.encoder.start(fields, len)?)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Queues some of the next piece of an announced payload and answers how much; writes only where there
+    /// is no room.
+    ///
+    /// Cancel-safe: dropped, it has queued nothing.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn feed(&mut self, piece: &[u8]) -> Result<usize, WriteError<io::Error>> {
+        if self.encoder.free() == 0 {
+            self.drain(&[]).await?;
+        }
+        Ok(self.encoder.feed(piece)?)
+    }
+
+    /// Sends all that is queued.
+    ///
+    /// Cancel-safe: what was not sent stays queued, and the next call goes on.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn flush(&mut self) -> Result<(), WriteError<io::Error>> {
+        self.drain(&[]).await?;
+        self.within(|io| async move { io.flush().await }).await
+    }
+
+    /// Sends all that is queued, then the end of the stream; reading goes on (a half-close).
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn shutdown(&mut self) -> Result<(), WriteError<io::Error>> {
+        self.drain(&[]).await?;
+        self.within(|io| async move { io.shutdown().await }).await
+    }
+
+    /// Writes what is pending, then `direct`, which belongs to an announced payload.
+    async fn drain(&mut self, mut direct: &[u8]) -> Result<(), WriteError<io::Error>> {
+        while !self.encoder.is_empty() || !direct.is_empty() {
+            let slices = outgoing::slices(&self.encoder, direct);
+            match within(self.patience, self.io.write_vectored(&slices)).await {
+                Some(Ok(0)) => return Err(WriteError::WriteZero),
+                Some(Ok(n)) => direct = outgoing::sent(&mut self.encoder, direct, n)?,
+                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Some(Err(error)) => return Err(WriteError::Io(error)),
+                None => return Err(WriteError::Stalled { allowed: self.patience.unwrap_or_default() }),
+            }
+        }
+        Ok(())
+    }
+
+    async fn within<'w, F: Future<Output = io::Result<()>>>(
+        &'w mut self,
+        operation: impl FnOnce(&'w mut W) -> F,
+    ) -> Result<(), WriteError<io::Error>> {
+        let allowed = self.patience;
+        match within(allowed, operation(&mut self.io)).await {
+            Some(result) => result.map_err(WriteError::Io),
+            None => Err(WriteError::Stalled { allowed: allowed.unwrap_or_default() }),
+        }
+    }
+}

@@ -68,6 +68,9 @@ pub struct Framed<S, H, B> {
     timer: Timer<S>,
 }
 
+/// The two halves of a [`Framed`].
+pub type Halves<S, H, B> = (Reader<S, H, B>, Writer<S, H, B>);
+
 /// What [`Reader::read`] found.
 #[derive(Debug)]
 pub enum Incoming<'r, R, H, B> {
@@ -116,8 +119,10 @@ fn is_timeout(error: &io::Error) -> bool {
 #[derive(Debug)]
 struct Timer<S> {
     watch: Watch,
-    set: Option<fn(&S, Option<Duration>) -> io::Result<()>>,
+    set: Option<SetTimeout<S>>,
 }
+
+type SetTimeout<S> = fn(&S, Option<Duration>) -> io::Result<()>;
 
 impl<S> Timer<S> {
     const fn new() -> Self {
@@ -600,10 +605,7 @@ impl<S, H, B> Framed<S, H, B> {
     ///
     /// # Errors
     /// Whatever `second` fails with.
-    pub fn split<E>(
-        self,
-        second: impl FnOnce(&S) -> Result<S, E>,
-    ) -> Result<(Reader<S, H, B>, Writer<S, H, B>), E> {
+    pub fn split<E>(self, second: impl FnOnce(&S) -> Result<S, E>) -> Result<Halves<S, H, B>, E> {
         let other = second(&self.io)?;
         let reader = Reader { io: self.io, decoder: self.decoder, timer: self.timer };
         Ok((reader, Writer::new(other, self.encoder)))

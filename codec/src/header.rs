@@ -93,6 +93,13 @@ pub struct Limited<H> {
     max_frame: u64,
 }
 
+impl<H> Limited<H> {
+    /// The format without the limit.
+    pub const fn inner(&self) -> &H {
+        &self.header
+    }
+}
+
 impl<H: Header> Header for Limited<H> {
     const MAX_LEN: Option<usize> = H::MAX_LEN;
 

@@ -236,3 +236,6 @@ fn move_to_front(store: &mut [u8], from: Range<usize>) {
         store.copy_within(from, 0);
     }
 }
+
+#[cfg(test)]
+mod tests;

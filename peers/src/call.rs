@@ -1,0 +1,422 @@
+//! `call`: messages out, replies in, both at the same time.
+//!
+//! Two futures in one task: `Sender` and `Receiver`, which tell each other their counts, and a watchdog that
+//! looks at both. Standard input is read by a thread, since reading it can't be cancelled.
+
+use std::cell::Cell;
+use std::io::{self, BufReader, IsTerminal, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ringframe::{Checked, Header, Limited};
+use ringframe_io::tokio::{Reader, Writer};
+use ringframe_io::{ReadError, WriteError};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::args::Call;
+use crate::failure::{Code, Failure};
+use crate::filter::{Printer, read_line};
+use crate::net;
+use crate::output::{Output, Verbosity};
+use crate::wire::{DEFAULT_MAX_FRAME, RING};
+
+/// How long is waited for more once all replies are there.
+const AFTERWARDS: Duration = Duration::from_secs(1);
+
+type Message = Result<Vec<u8>, Failure>;
+
+pub(crate) fn run(args: Call, output: Output) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Code::Other, format!("can't start: {error}")))?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = call(args, output) => result,
+            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+        }
+    });
+    runtime.shutdown_background();
+    result
+}
+
+async fn call(args: Call, output: Output) -> Result<(), Failure> {
+    let max_frame = args.wire.max_frame.unwrap_or(DEFAULT_MAX_FRAME);
+    let format = args.wire.wire.limited(max_frame);
+    let fields = args.wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
+    let messages = messages(args.messages, args.send_hex, format, fields.clone())?;
+
+    let stream = net::connect(&args.address, args.timeout).await?;
+    output.say(Verbosity::Verbose, || format!("connected to {}", args.address));
+    let state = State::new(args.replies);
+    let (read, write) = stream.into_split();
+    let fits = |error: ringframe::ConfigError| Failure::new(Code::Usage, error.to_string());
+    let reader = Reader::with_capacity(Watched { io: read, state: &state }, format, RING).map_err(fits)?;
+    let writer = Writer::with_capacity(Watched { io: write, state: &state }, format, RING).map_err(fits)?;
+    let mut receiver =
+        Receiver { reader, printer: Printer::new(args.show, output), max_frame, state: &state };
+    let mut sender = Sender { writer, messages, fields, half_close: args.half_close, state: &state };
+
+    let result = {
+        let receiving = receiver.run();
+        let sending = sender.run();
+        tokio::pin!(receiving, sending);
+        let mut sent = None;
+        loop {
+            tokio::select! {
+                received = &mut receiving => break received.map(|()| sent),
+                result = &mut sending, if sent.is_none() => match result {
+                    // What can't be encoded, or read here, is our own failure; replies to what was sent still come.
+                    // After a failed send they do as well, and say more than it does.
+                    Err(failure) => { state.give_up_sending(); sent = Some(Err(failure)); }
+                    Ok(()) => sent = Some(Ok(())),
+                },
+                () = watchdog(&state, args.timeout) => {
+                    let (got, of) = (state.received.get(), state.expected_now());
+                    break Err(Failure::new(Code::Connection, format!(
+                        "{}: no progress for {}: {got} of {of} replies came",
+                        args.address,
+                        humantime::format_duration(args.timeout),
+                    )));
+                }
+            }
+        }
+    };
+    receiver.printer.flush()?;
+    // A protocol error or a closed standard output says more than the send that failed because of it.
+    let sent = result?;
+    if let Some(Err(failure)) = sent {
+        return Err(failure);
+    }
+    let (got, of) = (state.received.get(), state.expected_now());
+    if got < of {
+        return Err(Failure::new(
+            Code::Connection,
+            format!("{} closed the connection: {got} of {of} replies came", args.address),
+        ));
+    }
+    Ok(())
+}
+
+/// What both directions know of each other.
+struct State {
+    /// Messages handed to the transport's queue.
+    sent: Cell<u64>,
+    /// Whether no more are to be sent.
+    all_sent: Cell<bool>,
+    /// Whole replies.
+    received: Cell<u64>,
+    /// `--replies`.
+    wanted: Option<u64>,
+    /// When a byte last moved, in either direction.
+    progress: Cell<Instant>,
+    /// A count changed.
+    changed: Notify,
+}
+
+impl State {
+    fn new(wanted: Option<u64>) -> Self {
+        Self {
+            sent: Cell::new(0),
+            all_sent: Cell::new(false),
+            received: Cell::new(0),
+            wanted,
+            progress: Cell::new(Instant::now()),
+            changed: Notify::new(),
+        }
+    }
+
+    /// How many replies there should be, as far as is known now.
+    fn expected_now(&self) -> u64 {
+        self.wanted.unwrap_or(self.sent.get())
+    }
+
+    /// Whether everything is sent and answered.
+    fn is_complete(&self) -> bool {
+        self.all_sent.get() && self.received.get() >= self.expected_now()
+    }
+
+    /// Whether nothing is owed by the peer: the user, or a program before us, takes its time.
+    fn is_at_rest(&self) -> bool {
+        !self.all_sent.get() && self.received.get() >= self.sent.get()
+    }
+
+    fn give_up_sending(&self) {
+        self.all_sent.set(true);
+        self.changed.notify_waiters();
+    }
+}
+
+/// Ends when no byte moved for `patience` while the peer owed something.
+async fn watchdog(state: &State, patience: Duration) {
+    loop {
+        let deadline = state.progress.get() + patience;
+        if Instant::now() < deadline {
+            sleep_until(deadline).await;
+        } else if state.is_at_rest() || state.is_complete() {
+            // What is sent next begins to count then.
+            sleep(Duration::from_millis(10)).await;
+            state.progress.set(Instant::now());
+        } else {
+            return;
+        }
+    }
+}
+
+/// Puts messages on the wire.
+struct Sender<'s> {
+    writer: Writer<Watched<'s, OwnedWriteHalf>, Limited<Checked>, Box<[u8]>>,
+    messages: mpsc::Receiver<Message>,
+    fields: Vec<u8>,
+    half_close: bool,
+    state: &'s State,
+}
+
+impl Sender<'_> {
+    async fn run(&mut self) -> Result<(), Failure> {
+        let result = self.send_all().await;
+        if let Err(failure) = result {
+            // What went before it is not held back.
+            let _ = self.writer.flush().await;
+            return Err(failure);
+        }
+        self.state.give_up_sending();
+        while !self.half_close && !self.state.is_complete() {
+            self.state.changed.notified().await;
+        }
+        // The peer may be gone already; the receiver says what that means.
+        let _ = self.writer.shutdown().await;
+        Ok(())
+    }
+
+    async fn send_all(&mut self) -> Result<(), Failure> {
+        loop {
+            let message = match self.messages.try_recv() {
+                Ok(message) => message,
+                Err(mpsc::error::TryRecvError::Disconnected) => break,
+                Err(mpsc::error::TryRecvError::Empty) => {
+                    self.writer.flush().await.map_err(send_failure)?;
+                    match self.messages.recv().await {
+                        Some(message) => message,
+                        None => break,
+                    }
+                }
+            };
+            let message = message?;
+            if self.state.is_at_rest() {
+                self.state.progress.set(Instant::now());
+            }
+            match self.writer.push(&self.fields, &message).await {
+                Err(WriteError::Encode(error)) => {
+                    let number = self.state.sent.get() + 1;
+                    return Err(Failure::new(Code::Other, format!("message {number}: {error}")));
+                }
+                result => result.map_err(send_failure)?,
+            }
+            self.state.sent.set(self.state.sent.get() + 1);
+        }
+        self.writer.flush().await.map_err(send_failure)
+    }
+}
+
+fn send_failure(error: WriteError<io::Error>) -> Failure {
+    Failure::write("sending", &error)
+}
+
+/// Takes replies off the wire.
+struct Receiver<'s> {
+    reader: Reader<Watched<'s, OwnedReadHalf>, Limited<Checked>, Box<[u8]>>,
+    printer: Printer,
+    max_frame: u64,
+    state: &'s State,
+}
+
+impl Receiver<'_> {
+    /// Until the peer closes, or a while after everything is there.
+    async fn run(&mut self) -> Result<(), Failure> {
+        loop {
+            if !self.reader.is_ready(self.max_frame) {
+                // Show what there is before waiting for more.
+                self.printer.flush()?;
+            }
+            let state = self.state;
+            let event = tokio::select! {
+                biased;
+                event = self.reader.read_event(self.max_frame) => event,
+                () = afterwards(state) => return Ok(()),
+            };
+            let event = match event {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    self.printer.flush()?;
+                    return self.ended(&error);
+                }
+            };
+            let whole = matches!(event, ringframe::Event::Frame(_) | ringframe::Event::End);
+            self.printer.event(event)?;
+            if whole {
+                state.received.set(state.received.get() + 1);
+                state.changed.notify_waiters();
+            }
+        }
+    }
+
+    fn ended(&self, error: &ReadError<io::Error>) -> Result<(), Failure> {
+        // A peer that resets after its last reply has said everything.
+        if self.state.is_complete() && matches!(error, ReadError::Io(_)) {
+            return Ok(());
+        }
+        let (got, of) = (self.state.received.get(), self.state.expected_now());
+        let whom = match error {
+            ReadError::Io(_) => format!("{got} of {of} replies came"),
+            _ => format!("reply {}", got + 1),
+        };
+        Err(Failure::read(&whom, error))
+    }
+}
+
+/// A while after everything was sent and answered.
+async fn afterwards(state: &State) {
+    while !state.is_complete() {
+        state.changed.notified().await;
+    }
+    sleep(AFTERWARDS).await;
+}
+
+/// Where messages come from: the command line, or lines of standard input.
+fn messages(
+    arguments: Vec<String>,
+    hex: bool,
+    format: Limited<Checked>,
+    fields: Vec<u8>,
+) -> Result<mpsc::Receiver<Message>, Failure> {
+    let (to, messages) = mpsc::channel(1024);
+    if arguments.is_empty() {
+        std::thread::spawn(move || read_lines(&to, hex));
+        return Ok(messages);
+    }
+    // Everything that can be wrong with arguments is better known before anything is sent.
+    let mut all = Vec::new();
+    for argument in arguments {
+        let message = argument_bytes(&argument, hex)?;
+        let mut header = [0; ringframe::MAX_HEADER];
+        let check = format.write(&fields, message.len() as u64, &mut header).and_then(|header| {
+            let (frame, limit) = (header as u64 + message.len() as u64, format.max_frame());
+            if frame > limit { Err(ringframe::EncodeError::TooLong { frame, limit }) } else { Ok(()) }
+        });
+        if let Err(error) = check {
+            return Err(Failure::new(Code::Other, format!("message {}: {error}", all.len() + 1)));
+        }
+        all.push(message);
+    }
+    tokio::spawn(async move {
+        for message in all {
+            if to.send(Ok(message)).await.is_err() {
+                break;
+            }
+        }
+    });
+    Ok(messages)
+}
+
+fn argument_bytes(argument: &str, hex: bool) -> Result<Vec<u8>, Failure> {
+    if let Some(path) = argument.strip_prefix('@') {
+        let read = if path == "-" {
+            let mut bytes = Vec::new();
+            io::Read::read_to_end(&mut io::stdin(), &mut bytes).map(|_| bytes)
+        } else {
+            std::fs::read(path)
+        };
+        return read.map_err(|error| Failure::new(Code::Other, format!("can't read {path}: {error}")));
+    }
+    if !hex {
+        return Ok(argument.as_bytes().to_vec());
+    }
+    hex::decode(argument)
+        .map_err(|error| Failure::new(Code::Usage, format!("`{argument}` is not hexadecimal: {error}")))
+}
+
+/// Runs in a thread of its own, until the end of standard input.
+fn read_lines(to: &mpsc::Sender<Message>, hex: bool) {
+    let prompt = io::stdin().is_terminal() && io::stderr().is_terminal();
+    let mut input = BufReader::with_capacity(RING, io::stdin());
+    let mut number = 0_u64;
+    loop {
+        if prompt {
+            let _ = write!(io::stderr(), "> ");
+        }
+        let mut line = Vec::new();
+        number += 1;
+        let message = match read_line(&mut input, &mut line) {
+            Ok(false) => return,
+            Ok(true) if !hex => Ok(line),
+            Ok(true) => hex::decode(line.trim_ascii()).map_err(|error| {
+                Failure::new(Code::Usage, format!("line {number} is not hexadecimal: {error}"))
+            }),
+            Err(error) => Err(Failure::new(Code::Other, format!("can't read standard input: {error}"))),
+        };
+        let failed = message.is_err();
+        if to.blocking_send(message).is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// A transport whose every byte is progress.
+struct Watched<'s, S> {
+    io: S,
+    state: &'s State,
+}
+
+impl<S> Watched<'_, S> {
+    fn moved<T>(&self, result: Poll<T>) -> Poll<T> {
+        if result.is_ready() {
+            self.state.progress.set(Instant::now());
+        }
+        result
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.io).poll_read(cx, buf);
+        self.moved(result)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.moved(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.moved(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,239 @@
+//! `encode` and `decode`: filters, so that `nc` and files can take part.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use ringframe::{Event, Header, Store};
+use ringframe_io::std::{Incoming, Reader, Writer};
+use serde_json::{Map, Value};
+
+use crate::args::{Decode, Encode, Show};
+use crate::failure::{Code, Failure};
+use crate::output::{Output, buffered_stdout, payload_json};
+use crate::text::Escaper;
+use crate::wire::RING;
+
+/// A file, or standard input for `-`.
+fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin()));
+    }
+    let cannot =
+        |error: io::Error| Failure::new(Code::Other, format!("can't read {}: {error}", path.display()));
+    let file = File::open(path).map_err(cannot)?;
+    if file.metadata().map_err(cannot)?.is_dir() {
+        return Err(cannot(io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(Box::new(file))
+}
+
+/// Takes the line end off; `false` at the end of the input. An empty line is an empty message.
+pub(crate) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    if input.read_until(b'\n', line)? == 0 {
+        return Ok(false);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    Ok(true)
+}
+
+pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
+    let fields = args.wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
+    let format = args.wire.wire.limited(args.wire.max_frame.unwrap_or(u64::MAX));
+    let mut input = BufReader::with_capacity(RING, open(&args.file)?);
+    let mut writer = Writer::with_capacity(io::stdout(), format, RING)
+        .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+    let write = |error: ringframe_io::WriteError<io::Error>| match error {
+        ringframe_io::WriteError::Io(error) => Failure::stdout(error),
+        error => Failure::write("standard output", &error),
+    };
+    let mut line = Vec::new();
+    let mut number = 0_u64;
+    while read_line(&mut input, &mut line)
+        .map_err(|error| Failure::new(Code::Other, format!("can't read {}: {error}", args.file.display())))?
+    {
+        number += 1;
+        let bad = |writer: &mut Writer<_, _, _>, why: String| {
+            // The good lines before it are not lost.
+            let _ = writer.flush();
+            Failure::new(Code::Other, format!("line {number}: {why}"))
+        };
+        if args.hex {
+            line = match hex::decode(line.trim_ascii()) {
+                Ok(bytes) => bytes,
+                Err(error) => return Err(bad(&mut writer, format!("not hexadecimal: {error}"))),
+            };
+        }
+        match writer.push(&fields, &line) {
+            Err(ringframe_io::WriteError::Encode(error)) => return Err(bad(&mut writer, error.to_string())),
+            result => result.map_err(write)?,
+        }
+        // Nobody should wait for a line that was typed.
+        if input.buffer().is_empty() {
+            writer.flush().map_err(write)?;
+        }
+    }
+    writer.flush().map_err(write)
+}
+
+pub(crate) fn decode(args: Decode, output: Output) -> Result<(), Failure> {
+    let limit = args.wire.max_frame.unwrap_or(u64::MAX);
+    let format = args.wire.wire.limited(limit);
+    let whom =
+        if args.file.as_os_str() == "-" { "standard input".into() } else { args.file.display().to_string() };
+    let mut reader = Reader::with_capacity(open(&args.file)?, format, RING)
+        .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+    let mut printer = Printer::new(args.show, output);
+    let result = print_all(&mut reader, limit, &mut printer);
+    // Whatever happened, what was good has been printed.
+    printer.flush()?;
+    result.map_err(|error| match error {
+        Stopped::Failure(failure) => failure,
+        Stopped::Read(error) => Failure::read(&format!("{whom}, offset {}", printer.offset), &error),
+    })
+}
+
+enum Stopped {
+    Failure(Failure),
+    Read(ringframe_io::ReadError<io::Error>),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+fn print_all<R: Read, H: Header, B: Store>(
+    reader: &mut Reader<R, H, B>,
+    limit: u64,
+    printer: &mut Printer,
+) -> Result<(), Stopped> {
+    let mut piece = vec![0; RING];
+    loop {
+        match reader.read(limit).map_err(Stopped::Read)? {
+            None => return Ok(()),
+            Some(Incoming::Frame(frame)) => printer.event(Event::Frame(frame))?,
+            Some(Incoming::Large(mut payload)) => {
+                printer.event(Event::Begin { header: payload.header(), payload: payload.len() })?;
+                loop {
+                    match payload.read(&mut piece) {
+                        Ok(0) => break,
+                        Ok(n) => printer.event(Event::Data(&piece[..n]))?,
+                        // A truncated payload keeps its reason inside.
+                        Err(error) => match error.downcast::<ringframe_io::ReadError<io::Error>>() {
+                            Ok(error) => return Err(Stopped::Read(error)),
+                            Err(error) => return Err(Stopped::Read(ringframe_io::ReadError::Io(error))),
+                        },
+                    }
+                }
+                printer.event(Event::End)?;
+            }
+        }
+        // Show what there is before waiting for more.
+        if reader.decoder().need() > 0 {
+            printer.flush()?;
+        }
+    }
+}
+
+/// Prints payloads, as whole frames or in the pieces of large ones, at constant memory.
+pub(crate) struct Printer {
+    out: io::BufWriter<io::Stdout>,
+    show: Show,
+    json: bool,
+    line: String,
+    escaper: Escaper,
+    /// How many frames were printed.
+    pub(crate) frames: u64,
+    /// Where in the stream the next frame begins.
+    pub(crate) offset: u64,
+    /// Length of the frame under way.
+    length: u64,
+}
+
+impl Printer {
+    pub(crate) fn new(show: Show, output: Output) -> Self {
+        Self {
+            out: buffered_stdout(),
+            show,
+            json: output.json,
+            line: String::new(),
+            escaper: Escaper::default(),
+            frames: 0,
+            offset: 0,
+            length: 0,
+        }
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(Failure::stdout)
+    }
+
+    /// Prints an event; the end of a frame is the end of a line.
+    pub(crate) fn event(&mut self, event: Event<'_>) -> Result<(), Failure> {
+        match event {
+            Event::Frame(frame) => {
+                self.begin(frame.header(), frame.payload().len() as u64, Some(frame.payload()))?;
+                self.data(frame.payload())?;
+                self.end()
+            }
+            Event::Begin { header, payload } => self.begin(header, payload, None),
+            Event::Data(piece) => self.data(piece),
+            Event::End => self.end(),
+        }
+    }
+
+    /// A frame larger than the ring has no content in JSON, which would need it in one piece.
+    fn begin(&mut self, header: &[u8], payload: u64, whole: Option<&[u8]>) -> Result<(), Failure> {
+        self.length = header.len() as u64 + payload;
+        if !self.json {
+            return Ok(());
+        }
+        let mut object = Map::new();
+        for (key, value) in [
+            ("index", self.frames),
+            ("offset", self.offset),
+            ("length", self.length),
+            ("header_length", header.len() as u64),
+            ("payload_length", payload),
+        ] {
+            object.insert(key.into(), value.into());
+        }
+        if let Some(whole) = whole {
+            payload_json(&mut object, whole);
+        }
+        writeln!(self.out, "{}", Value::Object(object)).map_err(Failure::stdout)
+    }
+
+    fn data(&mut self, piece: &[u8]) -> Result<(), Failure> {
+        if self.json {
+            return Ok(());
+        }
+        if self.show.raw {
+            return self.out.write_all(piece).map_err(Failure::stdout);
+        }
+        self.line.clear();
+        if self.show.hex {
+            self.line.push_str(&hex::encode(piece));
+        } else {
+            self.escaper.push(piece, &mut self.line);
+        }
+        self.out.write_all(self.line.as_bytes()).map_err(Failure::stdout)
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        self.frames += 1;
+        self.offset += self.length;
+        if self.json || self.show.raw {
+            return Ok(());
+        }
+        self.line.clear();
+        self.escaper.finish(&mut self.line);
+        self.line.push('\n');
+        self.out.write_all(self.line.as_bytes()).map_err(Failure::stdout)
+    }
+}

@@ -1,0 +1,83 @@
+//! Where results and everything else go: results to standard output, the rest to standard error.
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use serde_json::{Map, Value};
+
+use crate::failure::Failure;
+
+/// Whether colours are used. `auto` asks the terminal, `NO_COLOR`, `CLICOLOR` and `TERM`.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Makes the choice that of all output.
+    pub(crate) fn apply(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+/// How much is said besides results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    Quiet,
+    Normal,
+    /// `-v`.
+    Verbose,
+    /// `-vv`.
+    Debug,
+}
+
+/// How results are printed, and what else is said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+    pub(crate) verbosity: Verbosity,
+}
+
+impl Output {
+    /// Prints a result line at once: as `text`, or as the JSON object.
+    pub(crate) fn result(self, text: &str, json: impl FnOnce() -> Value) -> Result<(), Failure> {
+        let mut out = anstream::stdout().lock();
+        let result = if self.json { writeln!(out, "{}", json()) } else { writeln!(out, "{text}") };
+        result.and_then(|()| out.flush()).map_err(Failure::stdout)
+    }
+
+    /// Says something on standard error, from that verbosity on.
+    pub(crate) fn say(self, from: Verbosity, message: impl FnOnce() -> String) {
+        if self.verbosity >= from {
+            // Nobody is left to be told that standard error is closed.
+            let _ = writeln!(anstream::stderr().lock(), "{}", message());
+        }
+    }
+}
+
+/// Says on standard error why the command fails. The message is ours; bytes from a peer in it are readable.
+pub(crate) fn complain(message: &str) {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    let _ = writeln!(anstream::stderr().lock(), "{style}error:{style:#} {message}");
+}
+
+/// A payload in a JSON object: as `text` where it is text, else as `hex`.
+pub(crate) fn payload_json(object: &mut Map<String, Value>, payload: &[u8]) {
+    match std::str::from_utf8(payload) {
+        Ok(text) => object.insert("text".into(), text.into()),
+        Err(_) => object.insert("hex".into(), hex::encode(payload).into()),
+    };
+}
+
+/// Standard output with a buffer, for many results; flush it before waiting.
+pub(crate) fn buffered_stdout() -> io::BufWriter<io::Stdout> {
+    io::BufWriter::with_capacity(64 * 1024, io::stdout())
+}

@@ -1,0 +1,469 @@
+//! `serve`: every message of many clients answered.
+//!
+//! One task a connection, on tokio's threads, one for each core. A task that waits costs its stack frame,
+//! a few hundred bytes, and its two rings, 64 KiB each, allocated when the connection is accepted and never
+//! grown: thousands of idle clients take a bounded, known amount of memory, where threads would take a
+//! stack each, and a slow client holds up nothing but its own task.
+//!
+//! All limits are in this file: how many connections in `Doorkeeper`, how long they may take in
+//! `Connection::new`, how a server stops in `run`.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringframe::{Checked, Event, Limited, MAX_HEADER, encode_parts};
+use ringframe_io::tokio::{Reader, Writer};
+use ringframe_io::{Patience, ReadError, WriteError, tcp};
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::args::{Limits, Serve, Server, Service};
+use crate::failure::{Code, Failure, is_connection};
+use crate::net;
+use crate::output::{Output, Verbosity};
+use crate::wire::{DEFAULT_MAX_FRAME, RING, Wire};
+
+/// How long replies under way may take once the server is told to stop.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How long input is still taken after an error, so that replies already sent are not torn up by a reset.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How a message is answered.
+#[derive(Clone, Debug)]
+enum Answer {
+    Upper,
+    Echo,
+    Text(Arc<[u8]>),
+}
+
+pub(crate) fn run(args: Serve, output: Output) -> Result<(), Failure> {
+    let (answer, server) = match args.service {
+        Service::Upper(server) => (Answer::Upper, server),
+        Service::Echo(server) => (Answer::Echo, server),
+        Service::Reply { text, server } => (Answer::Text(text.into_bytes().into()), server),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Code::Other, format!("can't start: {error}")))?;
+    let result = runtime.block_on(serve(&answer, &server, output));
+    // A task that did not finish in time is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), Failure> {
+    let max_frame = server.wire.max_frame.unwrap_or(DEFAULT_MAX_FRAME);
+    let format = server.wire.wire.limited(max_frame);
+    check_answer(answer, server.wire.wire, format)?;
+    let limits = &server.limits;
+    let listener = net::listen(&server.listen, server.expose, limits.backlog).await?;
+    let mut signals = Signals::new()?;
+    let address =
+        listener.local_addr().map_err(|error| Failure::new(Code::Other, format!("can't listen: {error}")))?;
+    output.result(&format!("listening on {address}"), || json!({ "listening": address.to_string() }))?;
+    output.say(Verbosity::Verbose, || {
+        let connections = u64::from(limits.max_connections);
+        format!(
+            "at most {connections} connections with 2 rings of {} each: {} of memory",
+            bytesize::ByteSize(RING as u64),
+            bytesize::ByteSize(connections * 2 * RING as u64)
+        )
+    });
+
+    // Told to all connections at once: finish what is under way.
+    let (stop, stopping) = watch::channel(false);
+    let mut door = Doorkeeper::new(limits, output);
+    loop {
+        tokio::select! {
+            accepted = accept(&listener, output) => {
+                let (stream, peer) = accepted;
+                door.admit(stream, peer, |stream| Connection::new(stream, format, max_frame, limits, answer, &stopping));
+            }
+            Some(ended) = door.tasks.join_next() => door.goodbye(ended.ok()),
+            () = signals.next() => break,
+        }
+    }
+    drop(listener);
+    output.say(Verbosity::Verbose, || format!("stopping: {} connections are open", door.tasks.len()));
+    let _ = stop.send(true);
+    let farewell = async {
+        while let Some(ended) = door.tasks.join_next().await {
+            door.goodbye(ended.ok());
+        }
+    };
+    tokio::select! {
+        result = timeout(FAREWELL, farewell) => {
+            if result.is_err() {
+                output.say(Verbosity::Normal, || "some replies were not finished in time".into());
+            }
+            Ok(())
+        }
+        () = signals.next() => Err(Failure::interrupted()),
+    }
+}
+
+/// A fixed reply that the wire format can't carry is better known at the start.
+fn check_answer(answer: &Answer, wire: Wire, format: Limited<Checked>) -> Result<(), Failure> {
+    let Answer::Text(text) = answer else { return Ok(()) };
+    let mut frame = vec![0; text.len() + MAX_HEADER];
+    let fields = vec![0; wire.0.fields_len()];
+    match encode_parts(&format, &fields, &[text], &mut frame) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::new(Code::Other, format!("the reply can't be sent: {error}"))),
+    }
+}
+
+/// The next connection. A failure to accept concerns one connection, or passes once others end.
+async fn accept(listener: &TcpListener, output: Output) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_connection(&error) => {}
+            Err(error) => {
+                output.say(Verbosity::Normal, || format!("can't accept a connection: {error}"));
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// ^C and SIGTERM.
+struct Signals {
+    #[cfg(unix)]
+    term: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    int: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let cannot = |error| Failure::new(Code::Other, format!("can't handle signals: {error}"));
+            Ok(Self {
+                term: signal(SignalKind::terminate()).map_err(cannot)?,
+                int: signal(SignalKind::interrupt()).map_err(cannot)?,
+            })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// Knows who is inside, and lets nobody in beyond the limits.
+struct Doorkeeper {
+    tasks: JoinSet<(SocketAddr, Ended)>,
+    per_address: HashMap<IpAddr, u32>,
+    max_connections: usize,
+    max_per_address: u32,
+    options: tcp::Options,
+    turned_away: u64,
+    output: Output,
+}
+
+impl Doorkeeper {
+    fn new(limits: &Limits, output: Output) -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            per_address: HashMap::new(),
+            max_connections: limits.max_connections as usize,
+            max_per_address: limits.max_per_address,
+            options: tcp::Options { keepalive: limits.keepalive.0, ..tcp::Options::default() },
+            turned_away: 0,
+            output,
+        }
+    }
+
+    fn admit(
+        &mut self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        connection: impl FnOnce(TcpStream) -> Connection,
+    ) {
+        let from_there = self.per_address.entry(peer.ip()).or_default();
+        let too_many = !peer.ip().is_loopback() && *from_there >= self.max_per_address;
+        if too_many || self.tasks.len() >= self.max_connections {
+            if *from_there == 0 {
+                self.per_address.remove(&peer.ip());
+            }
+            self.turned_away += 1;
+            let count = self.turned_away;
+            self.output.say(Verbosity::Verbose, || {
+                let why = if too_many { "too many from this address" } else { "too many connections" };
+                format!("{peer}: turned away, {why} ({count} so far)")
+            });
+            return;
+        }
+        *from_there += 1;
+        // Options are a courtesy: a socket that is closed already fails here, and then says so when read.
+        let _ = self.options.apply(&stream);
+        let connection = connection(stream);
+        self.tasks.spawn(async move { (peer, connection.run().await) });
+    }
+
+    fn goodbye(&mut self, ended: Option<(SocketAddr, Ended)>) {
+        // `None` is a task that was cancelled at the end of everything.
+        let Some((peer, ended)) = ended else { return };
+        if let Some(count) = self.per_address.get_mut(&peer.ip()) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_address.remove(&peer.ip());
+            }
+        }
+        if self.output.verbosity < Verbosity::Verbose {
+            return;
+        }
+        let Ended { frames, bytes, why, detail } = ended;
+        if self.output.json {
+            let _ = self.output.result("", || {
+                json!({ "peer": peer.to_string(), "frames": frames, "bytes": bytes, "end": why, "detail": detail })
+            });
+        } else {
+            let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+            self.output.say(Verbosity::Verbose, || {
+                let s = if frames == 1 { "" } else { "s" };
+                format!("{peer}: {frames} frame{s}, {bytes} bytes, {why}{detail}")
+            });
+        }
+    }
+}
+
+/// What became of a connection.
+struct Ended {
+    /// Messages that were received whole.
+    frames: u64,
+    /// Their bytes, headers included.
+    bytes: u64,
+    why: &'static str,
+    detail: Option<String>,
+}
+
+/// One client.
+struct Connection {
+    reader: Reader<OwnedReadHalf, Limited<Checked>, Box<[u8]>>,
+    writer: Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>,
+    max_frame: u64,
+    answer: Answer,
+    stopping: watch::Receiver<bool>,
+    frames: u64,
+    bytes: u64,
+}
+
+/// Why a connection ends.
+enum End {
+    /// The client closed its sending direction between frames.
+    Closed,
+    /// The server stops.
+    Stopped,
+    Read(ReadError<io::Error>),
+    Write(WriteError<io::Error>),
+}
+
+impl From<WriteError<io::Error>> for End {
+    fn from(error: WriteError<io::Error>) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl Connection {
+    fn new(
+        stream: TcpStream,
+        format: Limited<Checked>,
+        max_frame: u64,
+        limits: &Limits,
+        answer: &Answer,
+        stopping: &watch::Receiver<bool>,
+    ) -> Self {
+        let (read, write) = stream.into_split();
+        let ring = || vec![0; RING].into_boxed_slice();
+        let fits = "a ring of 64 KiB holds any header";
+        let mut reader = Reader::new(read, ringframe::Decoder::try_new(format, ring()).expect(fits));
+        let mut writer = Writer::new(write, ringframe::Encoder::try_new(format, ring()).expect(fits));
+        reader.set_patience(Patience {
+            idle: Some(limits.idle),
+            frame: Some(limits.frame_time),
+            bytes_per_second: 64 << 10,
+        });
+        writer.set_patience(Some(limits.write_time));
+        Self {
+            reader,
+            writer,
+            max_frame,
+            answer: answer.clone(),
+            stopping: stopping.clone(),
+            frames: 0,
+            bytes: 0,
+        }
+    }
+
+    async fn run(mut self) -> Ended {
+        let end = self.converse().await;
+        let (why, detail) = match &end {
+            End::Closed => ("closed", None),
+            End::Stopped => ("server stopped", None),
+            End::Read(error) => describe_read(error),
+            End::Write(error) => describe_write(error),
+        };
+        // Replies to what arrived whole are not lost to what came after it.
+        let farewell = match end {
+            End::Closed | End::Stopped | End::Read(_) => self.writer.shutdown().await,
+            End::Write(_) => Err(WriteError::WriteZero),
+        };
+        if farewell.is_ok() && !matches!(end, End::Closed) {
+            self.linger().await;
+        }
+        Ended { frames: self.frames, bytes: self.bytes, why, detail }
+    }
+
+    /// Takes and forgets what still comes: closing with unread input would reset the connection, and the
+    /// client might never see the replies on their way.
+    async fn linger(&mut self) {
+        let mut sink = [0; 4096];
+        let drain = async { while matches!(self.reader.get_mut().read(&mut sink).await, Ok(1..)) {} };
+        let _ = timeout(LINGER, drain).await;
+    }
+
+    /// Answers until the end.
+    async fn converse(&mut self) -> End {
+        match self.answer_all().await {
+            Err(end) => end,
+            Ok(never) => match never {},
+        }
+    }
+
+    async fn answer_all(&mut self) -> Result<std::convert::Infallible, End> {
+        let Self { reader, writer, answer, stopping, max_frame, frames, bytes } = self;
+        let format = *reader.decoder().format();
+        let mut room = [0; MAX_HEADER];
+        let mut piece = [0; 4096];
+        let mut streaming = false;
+        loop {
+            // Replies wait for each other only while there is more to answer.
+            if !reader.is_ready(*max_frame) {
+                writer.flush().await?;
+            }
+            // What has arrived whole is still answered; then it is time to go.
+            let may_stop = !streaming && !reader.is_ready(*max_frame);
+            let event = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop), if may_stop => return Err(End::Stopped),
+                event = reader.read_event(*max_frame) => event,
+            };
+            match event.map_err(End::Read)? {
+                None => return Err(End::Closed),
+                Some(Event::Frame(frame)) => {
+                    *frames += 1;
+                    *bytes += frame.bytes().len() as u64;
+                    let fields = format.inner().fields(frame.header(), &mut room);
+                    match answer {
+                        Answer::Echo => writer.push(fields, frame.payload()).await?,
+                        Answer::Text(text) => writer.push(fields, text).await?,
+                        Answer::Upper => {
+                            writer.start(fields, frame.payload().len() as u64).await?;
+                            feed(writer, frame.payload(), Some(&mut piece)).await?;
+                        }
+                    }
+                }
+                Some(Event::Begin { header, payload }) => {
+                    *bytes += header.len() as u64 + payload;
+                    let fields = format.inner().fields(header, &mut room);
+                    match answer {
+                        Answer::Text(text) => {
+                            writer.push(fields, text).await?;
+                            *frames += 1;
+                            reader.discard();
+                        }
+                        Answer::Echo | Answer::Upper => {
+                            streaming = true;
+                            writer.start(fields, payload).await?;
+                        }
+                    }
+                }
+                Some(Event::Data(data)) => {
+                    let upper = matches!(answer, Answer::Upper).then_some(&mut piece);
+                    feed(writer, data, upper).await?;
+                }
+                Some(Event::End) => {
+                    *frames += 1;
+                    streaming = false;
+                }
+            }
+        }
+    }
+}
+
+/// Queues a piece of a payload, in upper case by way of `upper` if there is one.
+async fn feed(
+    writer: &mut Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>,
+    mut data: &[u8],
+    mut upper: Option<&mut [u8; 4096]>,
+) -> Result<(), WriteError<io::Error>> {
+    while !data.is_empty() {
+        let n = match &mut upper {
+            None => writer.feed(data).await?,
+            Some(piece) => {
+                let n = data.len().min(piece.len());
+                piece[..n].copy_from_slice(&data[..n]);
+                piece[..n].make_ascii_uppercase();
+                writer.feed(&piece[..n]).await?
+            }
+        };
+        data = &data[n..];
+    }
+    Ok(())
+}
+
+/// Why reading ended, in the words of the command line's contract.
+fn describe_read(error: &ReadError<io::Error>) -> (&'static str, Option<String>) {
+    let why = match error {
+        ReadError::Protocol(_) => "broke the protocol",
+        ReadError::Truncated(_) => "closed inside a frame",
+        ReadError::Idle { .. } => "silent",
+        ReadError::TooSlow { .. } => "too slow",
+        ReadError::Io(error) => return describe_io(error),
+        _ => "failed",
+    };
+    (why, Some(error.to_string()))
+}
+
+fn describe_write(error: &WriteError<io::Error>) -> (&'static str, Option<String>) {
+    let why = match error {
+        WriteError::Stalled { .. } => "too slow",
+        WriteError::WriteZero => "reset",
+        WriteError::Io(error) => return describe_io(error),
+        _ => "failed",
+    };
+    (why, Some(error.to_string()))
+}
+
+fn describe_io(error: &io::Error) -> (&'static str, Option<String>) {
+    let why = match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+            "reset"
+        }
+        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => "silent",
+        _ => "failed",
+    };
+    (why, Some(error.to_string()))
+}

@@ -1,0 +1,187 @@
+//! What `--wire` and `--max-frame` mean.
+
+use std::str::FromStr;
+
+use ringframe::{Checked, Endian, Header, LengthField, Limited, Width, formats};
+
+use crate::args::Hex;
+
+/// Largest frame of servers and clients where nothing else is said, bytes.
+pub(crate) const DEFAULT_MAX_FRAME: u64 = 8 << 20;
+
+/// Capacity of a connection's rings. A larger frame passes through in pieces.
+pub(crate) const RING: usize = 64 << 10;
+
+/// A wire format, by name or by description.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wire(pub(crate) Checked);
+
+impl Wire {
+    /// The format with frames of at most that many bytes, header included.
+    pub(crate) fn limited(self, max_frame: u64) -> Limited<Checked> {
+        self.0.with_limit(max_frame)
+    }
+
+    /// The header's bytes beside the length field, as given or zeros.
+    pub(crate) fn fields(self, given: Option<Hex>) -> Result<Vec<u8>, String> {
+        let wanted = self.0.fields_len();
+        match given {
+            None => Ok(vec![0; wanted]),
+            Some(Hex(fields)) if fields.len() == wanted => Ok(fields),
+            Some(Hex(fields)) => Err(format!(
+                "--header has {} bytes, but this wire format has {wanted} header bytes beside its length field",
+                fields.len()
+            )),
+        }
+    }
+}
+
+impl FromStr for Wire {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let field = match formats::by_name(text) {
+            Some(field) => field,
+            None if text.contains('=') => describe(text)?,
+            None => return Err(unknown_name(text)),
+        };
+        field.check().map(Wire).map_err(|error| format!("impossible wire format: {error}"))
+    }
+}
+
+fn unknown_name(text: &str) -> String {
+    let names: Vec<_> = formats::ALL.iter().map(|(name, _)| *name).collect();
+    format!(
+        "no wire format has this name; there are {}, or describe one: offset=1,width=4,endian=be,adjust=-4,header=5 \
+         (you gave `{text}`)",
+        names.join(", ")
+    )
+}
+
+/// `offset=1,width=4,endian=be,adjust=-4,header=5`, in any order, each at most once.
+fn describe(text: &str) -> Result<LengthField, String> {
+    let mut field = LengthField::DEFAULT;
+    let mut seen = Vec::new();
+    for part in text.split(',') {
+        let (key, value) =
+            part.split_once('=').ok_or_else(|| format!("`{part}` is not of the form key=value"))?;
+        if seen.contains(&key) {
+            return Err(format!("`{key}` is given twice"));
+        }
+        seen.push(key);
+        match key {
+            "offset" => field.offset = number(key, value)?,
+            "adjust" => field.adjust = number(key, value)?,
+            "header" => field.header = Some(number(key, value)?),
+            "width" => {
+                field.width = match value {
+                    "1" => Width::U8,
+                    "2" => Width::U16,
+                    "3" => Width::U24,
+                    "4" => Width::U32,
+                    "8" => Width::U64,
+                    "varint" => Width::Varint64,
+                    _ => return Err(format!("width is 1, 2, 3, 4, 8 or varint, not `{value}`")),
+                }
+            }
+            "endian" => {
+                field.endian = match value {
+                    "be" => Endian::Big,
+                    "le" => Endian::Little,
+                    _ => return Err(format!("endian is be or le, not `{value}`")),
+                }
+            }
+            _ => {
+                return Err(format!(
+                    "`{key}` is no part of a wire format: there are offset, width, endian, adjust, header"
+                ));
+            }
+        }
+    }
+    Ok(field)
+}
+
+fn number<T: FromStr<Err: std::fmt::Display>>(key: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|error| format!("{key}: `{value}` is not a number that fits: {error}"))
+}
+
+/// A number of bytes: `4096`, `64KiB`, `8MiB`.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    text.parse::<bytesize::ByteSize>().map(|size| size.as_u64())
+}
+
+/// How a description is written; the inverse of [`describe`].
+pub(crate) fn description(field: LengthField) -> String {
+    let LengthField { offset, width, endian, adjust, header } = field;
+    let width = match width {
+        Width::U8 => "1",
+        Width::U16 => "2",
+        Width::U24 => "3",
+        Width::U32 => "4",
+        Width::U64 => "8",
+        _ => "varint",
+    };
+    let mut text = format!("offset={offset},width={width}");
+    if !matches!(width, "1" | "varint") {
+        text += if endian == Endian::Big { ",endian=be" } else { ",endian=le" };
+    }
+    if adjust != 0 {
+        text += &format!(",adjust={adjust}");
+    }
+    if let Some(header) = header {
+        text += &format!(",header={header}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use ringframe::{LengthField, Width, formats};
+
+    use super::{Wire, bytes, description};
+
+    #[test]
+    fn every_named_format_has_a_description_that_means_the_same() {
+        for (name, field) in formats::ALL {
+            let named: Wire = name.parse().unwrap();
+            let described: Wire = description(*field).parse().unwrap();
+            assert_eq!(named.0, described.0, "{name}");
+        }
+    }
+
+    #[test]
+    fn descriptions_in_any_order_with_defaults() {
+        let wire: Wire = "header=5,adjust=-4,offset=1".parse().unwrap();
+        let field =
+            LengthField { offset: 1, adjust: -4, header: Some(5), width: Width::U32, ..LengthField::DEFAULT };
+        assert_eq!(wire.0.field(), field);
+    }
+
+    #[test]
+    fn impossible_descriptions_say_what_is_wrong() {
+        for (text, word) in [
+            ("u33be", "u32be"),
+            ("width=5", "1, 2, 3, 4, 8 or varint"),
+            ("endian=middle", "be or le"),
+            ("offset=-1", "offset"),
+            ("offset=1,offset=2", "twice"),
+            ("colour=red", "colour"),
+            ("width=4,header=3", "a header of 3 bytes"),
+            ("width=varint,header=3", "varint"),
+            ("width=1,adjust=-300", "-300"),
+            ("offset=70", "64 bytes"),
+            ("offset=1,", "key=value"),
+        ] {
+            let error = text.parse::<Wire>().unwrap_err();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(bytes("4096"), Ok(4096));
+        assert_eq!(bytes("64KiB"), Ok(65536));
+        assert_eq!(bytes("8MiB"), Ok(8 << 20));
+        assert!(bytes("many").is_err());
+    }
+}

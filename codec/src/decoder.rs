@@ -6,10 +6,10 @@
 //! - What the ring holds decides what comes next; the state adds only what the bytes can't tell. An error
 //!   is not a state: the header at fault stays in the ring and is found again by every later call.
 //! - While nothing is buffered, frames that are whole in the caller's chunk are handed out from there and
-//!   nothing is copied: the small inlined part of `decode`. All else is `gather`, out of line, which takes
-//!   the chunk by value and answers how much of it was used, so that the chunk stays in registers.
-//! - `need` is remembered, so that a chunk that doesn't complete what is awaited costs a comparison and a
-//!   copy, and the header is not parsed again at every drip.
+//!   nothing is copied: `pass`, the small inlined part of `decode`. All else is `step`, out of line, which
+//!   takes the chunk by value and answers how much of it was used, so that the chunk stays in registers.
+//! - How much is `missing` is remembered, so that a chunk that doesn't complete what is awaited costs a
+//!   comparison and a copy (`drip`), and the header is not parsed again at every one.
 
 use crate::copy::copy;
 use crate::error::{CommitError, ConfigError, DecodeError, FinishError, HeaderError};
@@ -34,16 +34,17 @@ struct Left(u64);
 /// What is awaited.
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// A frame. `need` bytes of it must be buffered before there is anything new to decide; with less than
-    /// that buffered, nothing was overlooked. 0: look now.
-    Frame { need: usize },
+    /// A frame. With `missing` 0, what is buffered, or in the next chunk, is to be looked at. Else some of
+    /// the frame is buffered, nothing behind it, and that many bytes more must be before there is anything
+    /// new to decide; room for them is there, in one piece.
+    Frame { missing: usize },
     /// More of the payload of a frame that `event` began; with `left` 0, the call that says `End`.
     Payload { left: Left },
     /// The same of a frame that is to be skipped.
     Skip { left: Left },
 }
 
-const LOOK: State = State::Frame { need: 0 };
+const LOOK: State = State::Frame { missing: 0 };
 
 /// What the first bytes of a frame tell.
 #[derive(Clone, Copy)]
@@ -54,25 +55,28 @@ enum Look {
     Whole { header: usize, frame: usize },
     /// It is beyond the limit of whole frames.
     Large { header: usize, frame: u64 },
+    /// It is none.
+    Refused(DecodeError),
 }
 
 #[inline(always)]
-fn look<H: Header>(format: &H, window: &[u8], limit: u64) -> Result<Look, DecodeError> {
-    match format.parse(window)? {
-        Parsed::Frame { header, frame } => {
+fn look<H: Header>(format: &H, window: &[u8], limit: u64) -> Look {
+    match format.parse(window) {
+        Ok(Parsed::Frame { header, frame }) => {
             if header as u64 > frame || header > format.max_len() || header == 0 {
-                Err(HeaderError::Inconsistent.into())
+                Look::Refused(HeaderError::Inconsistent.into())
             } else if frame > limit {
-                Ok(Look::Large { header, frame })
+                Look::Large { header, frame }
             } else if frame <= window.len() as u64 {
-                Ok(Look::Whole { header, frame: frame as usize })
+                Look::Whole { header, frame: frame as usize }
             } else {
                 // Not cut off: the limit is the length of a slice at most.
-                Ok(Look::Need(frame as usize))
+                Look::Need(frame as usize)
             }
         }
-        Parsed::Need(n) if n > window.len() && n <= format.max_len() => Ok(Look::Need(n)),
-        Parsed::Need(_) => Err(HeaderError::Inconsistent.into()),
+        Ok(Parsed::Need(n)) if n > window.len() && n <= format.max_len() => Look::Need(n),
+        Ok(Parsed::Need(_)) => Look::Refused(HeaderError::Inconsistent.into()),
+        Err(error) => Look::Refused(error.into()),
     }
 }
 
@@ -179,22 +183,23 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// have been given out; of `input` no more than the header at fault was used, which stays buffered, so
     /// every later call repeats the error until [`reset`](Self::reset) (or until a verb that can do more
     /// with it: `event` with a larger limit, `raw`, `into_parts`).
-    #[inline]
+    #[inline(always)]
     pub fn decode<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Result<Option<Frame<'d>>, DecodeError> {
-        if matches!(self.state, State::Skip { .. }) {
-            self.skip(input);
+        if let Some(frame) = self.pass(input) {
+            return Ok(Some(frame));
         }
-        match self.whole(input) {
-            Found::InChunk(frame) => return Ok(Some(frame)),
-            Found::Buffered { header, frame } => return Ok(Some(self.take(header, frame))),
-            Found::No => {}
+        if self.drips(input) {
+            self.drip(input);
+            *input = &[];
+            return Ok(None);
         }
-        let (used, found) = self.gather(input, 0);
-        *input = input.get(used..).unwrap_or_default();
-        match found? {
-            Look::Whole { header, frame } => Ok(Some(self.take(header, frame))),
-            _ => Ok(None),
+        let Taken { used, start, frame, header } = self.collect(input);
+        *input = split(input, used).1;
+        if frame > 0 {
+            let bytes = self.store.as_ref().get(start..start.wrapping_add(frame));
+            return Ok(Some(Frame::new(bytes.unwrap_or_default(), header)));
         }
+        if header > 0 { Err(self.fault()) } else { Ok(None) }
     }
 
     /// Like [`decode`](Self::decode), but a frame larger than the store, up to `limit` bytes with its
@@ -209,19 +214,20 @@ impl<H: Header, B: Store> Decoder<H, B> {
         input: &mut &'i [u8],
         limit: u64,
     ) -> Result<Option<Event<'d>>, DecodeError> {
-        match self.state {
-            State::Frame { .. } => {}
-            State::Payload { left } => return Ok(self.payload(input, left.0)),
-            State::Skip { .. } => self.skip(input),
+        if let State::Payload { left } = self.state {
+            return Ok(self.payload(input, left.0));
         }
-        match self.whole(input) {
-            Found::InChunk(frame) => return Ok(Some(Event::Frame(frame))),
-            Found::Buffered { header, frame } => return Ok(Some(Event::Frame(self.take(header, frame)))),
-            Found::No => {}
+        if let Some(frame) = self.pass(input) {
+            return Ok(Some(Event::Frame(frame)));
         }
-        let (used, found) = self.gather(input, limit);
-        *input = input.get(used..).unwrap_or_default();
-        match found? {
+        if self.drips(input) {
+            self.drip(input);
+            *input = &[];
+            return Ok(None);
+        }
+        let (used, found) = self.step(input, limit);
+        *input = split(input, used).1;
+        match found {
             Look::Need(_) => Ok(None),
             Look::Whole { header, frame } => Ok(Some(Event::Frame(self.take(header, frame)))),
             Look::Large { header, frame } => {
@@ -229,6 +235,7 @@ impl<H: Header, B: Store> Decoder<H, B> {
                 self.state = State::Payload { left: Left(payload) };
                 Ok(Some(Event::Begin { header: self.release(header), payload }))
             }
+            Look::Refused(error) => Err(error),
         }
     }
 
@@ -278,35 +285,59 @@ impl<H: Header, B: Store> Decoder<H, B> {
         }
     }
 
-    /// The quick part of `decode`: whole frames, from the chunk or from the ring. Inlined, and without a
-    /// store to memory but the count and the cursor.
+    /// A frame that is whole in the chunk, while nothing is buffered: the quick part of `decode`, inlined,
+    /// and without a store to memory but the count.
     #[inline(always)]
-    fn whole<'i>(&mut self, input: &mut &'i [u8]) -> Found<'i> {
-        let State::Frame { need } = self.state else { return Found::No };
-        if self.ring.is_empty() {
-            let chunk = *input;
-            if let Ok(Look::Whole { header, frame }) = look(&self.header, chunk, self.limit())
-                && let Some((bytes, rest)) = chunk.split_at_checked(frame)
-            {
-                *input = rest;
-                self.frames = self.frames.wrapping_add(1);
-                return Found::InChunk(Frame::new(bytes, header));
-            }
-        } else if self.ring.first_len() >= need
-            && let Ok(Look::Whole { header, frame }) =
-                look(&self.header, self.ring.first(self.store.as_ref()), self.limit())
-        {
-            return Found::Buffered { header, frame };
+    fn pass<'i>(&mut self, input: &mut &'i [u8]) -> Option<Frame<'i>> {
+        if !self.ring.is_empty() || !matches!(self.state, State::Frame { .. }) {
+            return None;
         }
-        Found::No
+        let chunk = *input;
+        let Look::Whole { header, frame } = look(&self.header, chunk, self.limit()) else { return None };
+        let (bytes, rest) = chunk.split_at_checked(frame)?;
+        *input = rest;
+        self.frames = self.frames.wrapping_add(1);
+        Some(Frame::new(bytes, header))
+    }
+
+    /// Whether a chunk is more of the frame under way and does not complete it.
+    #[inline(always)]
+    fn drips(&self, chunk: &[u8]) -> bool {
+        matches!(self.state, State::Frame { missing } if chunk.len() < missing)
+    }
+
+    /// Keeps such a chunk.
+    #[inline(never)]
+    fn drip(&mut self, chunk: &[u8]) {
+        let n = self.keep(chunk);
+        self.arrived(n);
+    }
+
+    /// Counts `n` bytes more of the frame under way.
+    #[inline(always)]
+    fn arrived(&mut self, n: usize) {
+        if let State::Frame { missing } = &mut self.state {
+            *missing = missing.saturating_sub(n);
+        }
     }
 
     /// Hands out the whole frame at the front of the ring.
     #[inline(always)]
     fn take(&mut self, header: usize, frame: usize) -> Frame<'_> {
+        let Taken { start, .. } = self.taken(0, header, frame);
+        let bytes = self.store.as_ref().get(start..start.wrapping_add(frame));
+        Frame::new(bytes.unwrap_or_default(), header)
+    }
+
+    /// Lets go of the whole frame at the front of the ring; its bytes stay until the next call.
+    #[inline(always)]
+    fn taken(&mut self, used: usize, header: usize, frame: usize) -> Taken {
         self.frames = self.frames.wrapping_add(1);
         self.state = LOOK;
-        Frame::new(self.release(frame), header)
+        self.note_high_water();
+        let start = self.ring.start();
+        self.ring.release(frame);
+        Taken { used, start, frame, header }
     }
 
     /// Releases the `n` oldest bytes of the first segment and lends them until the next call.
@@ -318,78 +349,154 @@ impl<H: Header, B: Store> Decoder<H, B> {
         self.store.as_ref().get(start..start.wrapping_add(n)).unwrap_or_default()
     }
 
-    /// Moves bytes from `chunk` into the ring until a frame is whole, or one larger than the limit but not
-    /// than `stream` has its header there, or the chunk is used up; answers how much of it was used.
+    /// The rest of `decode`: straight paths for the end of a chunk, for the chunk that completes a frame,
+    /// and for one more frame of the ring. All else is `step`.
     #[inline(never)]
-    fn gather(&mut self, chunk: &[u8], stream: u64) -> (usize, Result<Look, DecodeError>) {
-        let mut used = 0;
-        let State::Frame { mut need } = self.state else { return self.gather_nothing(chunk) };
+    fn collect(&mut self, chunk: &[u8]) -> Taken {
         let limit = self.limit();
-        let stream = stream.min(self.header.max_frame());
-        loop {
-            let rest = chunk.get(used..).unwrap_or_default();
-            let have = self.ring.first_len();
-            if have >= need {
-                let window = if have == 0 { rest } else { self.ring.first(self.store.as_ref()) };
-                match look(&self.header, window, limit) {
-                    Ok(Look::Need(n)) => need = n,
-                    Ok(Look::Large { header, frame }) if frame <= stream => {
-                        if have >= header {
-                            return (used, Ok(Look::Large { header, frame }));
-                        }
-                        need = header;
-                    }
-                    Ok(Look::Whole { header, frame }) => {
-                        if have >= frame {
-                            return (used, Ok(Look::Whole { header, frame }));
-                        }
-                        need = frame;
-                    }
-                    refused => {
-                        if have == 0 {
-                            let n = rest.len().min(self.header.max_len());
-                            used = used.wrapping_add(self.keep(rest.get(..n).unwrap_or_default()));
-                        }
-                        // A verb with another limit may see it otherwise.
-                        self.state = LOOK;
-                        let error = match refused {
-                            Ok(Look::Large { frame, .. }) => {
-                                DecodeError::TooLong { declared: frame, limit: limit.max(stream) }
-                            }
-                            Err(error) => error,
-                            Ok(_) => HeaderError::Inconsistent.into(),
-                        };
-                        return (used, Err(error));
-                    }
-                }
-                self.state = State::Frame { need };
+        let State::Frame { missing } = self.state else { return self.collect_slowly(chunk) };
+        if self.ring.is_empty() {
+            if let Look::Need(need) = look(&self.header, chunk, limit) {
+                self.begin(chunk, need);
+                return Taken { used: chunk.len(), ..Taken::NOTHING };
             }
-            if rest.is_empty() {
-                return (used, Ok(Look::Need(need.wrapping_sub(have))));
-            }
-            let n = if have > 0 && rest.len() <= SHORT {
-                rest.len()
-            } else {
-                need.wrapping_sub(have).min(rest.len())
-            };
-            self.make_room(have.wrapping_add(n).max(need));
-            let n = self.keep(rest.get(..n).unwrap_or_default());
-            used = used.wrapping_add(n);
-            if n == 0 || self.ring.first_len() < need {
-                // The usual end for a small chunk, without another look.
-                return (used, Ok(Look::Need(need.saturating_sub(self.ring.first_len()))));
+            return self.collect_slowly(chunk);
+        }
+        let used = if missing == 0 { 0 } else { self.complete(chunk, missing) };
+        match look(&self.header, self.ring.first(self.store.as_ref()), limit) {
+            Look::Whole { header, frame } => self.taken(used, header, frame),
+            _ => {
+                let taken = self.collect_slowly(split(chunk, used).1);
+                Taken { used: used.wrapping_add(taken.used), ..taken }
             }
         }
     }
 
-    /// `gather` while the state is not `Frame`.
-    #[cold]
-    fn gather_nothing(&self, chunk: &[u8]) -> (usize, Result<Look, DecodeError>) {
-        match self.state {
-            State::Payload { left } => (0, Err(DecodeError::MidPayload { left: left.0 })),
-            State::Skip { left } => (chunk.len(), Ok(Look::Need(clamp(left.0)))),
-            State::Frame { need } => (0, Ok(Look::Need(need))),
+    #[inline(never)]
+    fn collect_slowly(&mut self, chunk: &[u8]) -> Taken {
+        let (used, found) = self.step(chunk, 0);
+        match found {
+            Look::Whole { header, frame } => self.taken(used, header, frame),
+            Look::Need(_) => Taken { used, ..Taken::NOTHING },
+            _ => Taken { used, ..Taken::FAULT },
         }
+    }
+
+    /// Why `collect` had nothing: the header at fault is still there.
+    #[cold]
+    fn fault(&mut self) -> DecodeError {
+        match self.step(&[], 0).1 {
+            Look::Refused(error) => error,
+            _ => HeaderError::Inconsistent.into(),
+        }
+    }
+
+    /// Keeps the end of a chunk, the first bytes of a frame of which `need` are needed; the ring is empty.
+    #[inline(always)]
+    fn begin(&mut self, chunk: &[u8], need: usize) {
+        let n = self.keep(chunk);
+        self.state = State::Frame { missing: if n == 0 { 0 } else { need.wrapping_sub(n) } };
+    }
+
+    /// Keeps what completes the frame under way, or a short chunk whole; answers how much.
+    #[inline(always)]
+    fn complete(&mut self, chunk: &[u8], missing: usize) -> usize {
+        self.state = LOOK;
+        let have = self.ring.first_len();
+        let n = if chunk.len() <= SHORT {
+            self.make_room(have.wrapping_add(chunk.len()));
+            chunk.len()
+        } else {
+            missing
+        };
+        self.keep(split(chunk, n).0)
+    }
+
+    /// What comes next in the ring, after moving as much of `chunk` into it as that takes: a whole frame, or
+    /// one larger than the limit but not than `stream`, with its header there. Answers how much of the chunk
+    /// was used.
+    #[inline(never)]
+    fn step(&mut self, chunk: &[u8], stream: u64) -> (usize, Look) {
+        let mut used = 0;
+        if !matches!(self.state, State::Frame { .. }) {
+            let mut rest = chunk;
+            self.skip(&mut rest);
+            used = chunk.len().wrapping_sub(rest.len());
+        }
+        let State::Frame { mut missing } = self.state else { return (used, self.not_a_frame()) };
+        let limit = self.limit();
+        let stream = stream.min(self.header.max_frame());
+        loop {
+            let rest = split(chunk, used).1;
+            if missing == 0 {
+                let have = self.ring.first_len();
+                let window = if have == 0 { rest } else { self.ring.first(self.store.as_ref()) };
+                let found = look(&self.header, window, limit);
+                let need = match found {
+                    Look::Need(need) => need,
+                    Look::Whole { frame, .. } if have < frame => frame,
+                    Look::Large { header, frame } if frame <= stream && have < header => header,
+                    Look::Whole { .. } => return (used, found),
+                    Look::Large { frame, .. } if frame <= stream => return (used, found),
+                    Look::Large { frame: declared, .. } => {
+                        let error = DecodeError::TooLong { declared, limit: limit.max(stream) };
+                        return self.refuse(rest, used, error);
+                    }
+                    Look::Refused(error) => return self.refuse(rest, used, error),
+                };
+                if have == 0 {
+                    let n = rest.len().min(need);
+                    self.begin(split(rest, n).0, need);
+                    used = used.wrapping_add(n);
+                    missing = need.wrapping_sub(n);
+                    if n == 0 {
+                        return (used, Look::Need(need));
+                    }
+                } else {
+                    missing = need.wrapping_sub(have);
+                    self.make_room(need);
+                    self.state = State::Frame { missing };
+                }
+                if missing == 0 {
+                    continue;
+                }
+            }
+            let rest = split(chunk, used).1;
+            if rest.is_empty() {
+                return (used, Look::Need(missing));
+            }
+            if rest.len() < missing {
+                let n = self.keep(rest);
+                self.arrived(n);
+                return (used.wrapping_add(n), Look::Need(missing.wrapping_sub(n)));
+            }
+            let n = self.complete(rest, missing);
+            used = used.wrapping_add(n);
+            if n < missing {
+                // Only a store that changed its length.
+                return (used, Look::Need(missing.wrapping_sub(n)));
+            }
+            missing = 0;
+        }
+    }
+
+    /// `step` while a payload is under way.
+    #[cold]
+    fn not_a_frame(&self) -> Look {
+        match self.state {
+            State::Payload { left } => Look::Refused(DecodeError::MidPayload { left: left.0 }),
+            State::Skip { left } => Look::Need(clamp(left.0)),
+            State::Frame { .. } => Look::Need(1),
+        }
+    }
+
+    /// Keeps the header at fault, so that every later call finds it again.
+    #[cold]
+    fn refuse(&mut self, rest: &[u8], used: usize, error: DecodeError) -> (usize, Look) {
+        // A verb with another limit may see it otherwise.
+        self.state = LOOK;
+        let kept = if self.ring.is_empty() { self.keep(split(rest, self.header.max_len()).0) } else { 0 };
+        (used.wrapping_add(kept), Look::Refused(error))
     }
 
     /// Appends what fits of `bytes` in one piece.
@@ -447,11 +554,21 @@ impl<H: Header, B: Store> Decoder<H, B> {
     }
 }
 
-/// Where a whole frame is.
-enum Found<'i> {
-    InChunk(Frame<'i>),
-    Buffered { header: usize, frame: usize },
-    No,
+/// A frame that was taken off the ring, or none; small, because it is returned through memory.
+struct Taken {
+    /// How much of the chunk was used.
+    used: usize,
+    /// Where the frame is in the store.
+    start: usize,
+    /// Its length; 0: there is none.
+    frame: usize,
+    /// Length of its header. Without a frame, not 0: because of an error, which `fault` finds again.
+    header: usize,
+}
+
+impl Taken {
+    const NOTHING: Self = Self { used: 0, start: 0, frame: 0, header: 0 };
+    const FAULT: Self = Self { header: 1, ..Self::NOTHING };
 }
 
 /// A length as a `usize`, the largest where it is larger.
@@ -484,7 +601,6 @@ impl<H: Header, B: Store> Decoder<H, B> {
     #[inline]
     pub fn poll_event(&mut self, limit: u64) -> Result<Status, DecodeError> {
         match self.state {
-            State::Frame { .. } => {}
             // `decode` and `poll` have no limit, and to them a payload under way is misuse.
             State::Payload { left } if limit > 0 => {
                 return Ok(if left.0 > 0 && self.ring.is_empty() {
@@ -493,14 +609,11 @@ impl<H: Header, B: Store> Decoder<H, B> {
                     Status::Ready
                 });
             }
-            State::Payload { .. } => {}
-            State::Skip { .. } => self.skip(&mut &[][..]),
+            _ => {}
         }
-        if let Found::Buffered { .. } = self.whole(&mut &[][..]) {
-            return Ok(Status::Ready);
-        }
-        match self.gather(&[], limit).1? {
+        match self.step(&[], limit).1 {
             Look::Need(n) => Ok(Status::Need(n)),
+            Look::Refused(error) => Err(error),
             _ => Ok(Status::Ready),
         }
     }
@@ -527,13 +640,12 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// while frames are waiting to be taken.
     pub fn space(&mut self) -> &mut [u8] {
         match self.state {
-            State::Frame { need } if !self.ring.is_empty() && !self.ring.is_wrapped() => {
-                if need > self.ring.first_len() {
-                    self.make_room(need);
-                } else if self.ring.space(self.store.as_ref().len()).is_empty() {
+            State::Frame { missing: 0 } if !self.ring.is_empty() && !self.ring.is_wrapped() => {
+                if self.ring.space(self.store.as_ref().len()).is_empty() {
                     self.wrap();
                 }
             }
+            // Where something is missing, room for it was made.
             _ => {}
         }
         let space = self.ring.space(self.store.as_ref().len());
@@ -551,6 +663,7 @@ impl<H: Header, B: Store> Decoder<H, B> {
             return Err(CommitError { committed: n, space });
         }
         self.ring.commit(n);
+        self.arrived(n);
         self.ring.invariants(self.store.as_ref().len());
         Ok(())
     }
@@ -562,13 +675,13 @@ impl<H: Header, B: Store> Decoder<H, B> {
         let limit = self.limit();
         let first = self.ring.first(self.store.as_ref());
         let mut partial = first;
-        while let Ok(Look::Whole { frame, .. }) = look(&self.header, partial, limit) {
+        while let Look::Whole { frame, .. } = look(&self.header, partial, limit) {
             partial = split(partial, frame).1;
             if partial.is_empty() {
                 break;
             }
         }
-        let refused = !partial.is_empty() && !matches!(look(&self.header, partial, limit), Ok(Look::Need(_)));
+        let refused = !partial.is_empty() && !matches!(look(&self.header, partial, limit), Look::Need(_));
         let n = partial.len();
         if refused {
             return;
@@ -608,12 +721,10 @@ impl<H: Header, B: Store> Decoder<H, B> {
             return Ok(());
         }
         let have = self.ring.len();
-        match self.gather(&[], 0).1 {
-            Ok(Look::Need(missing)) => {
-                Err(FinishError::Truncated { have, want: have.saturating_add(missing) })
-            }
-            Ok(_) => Err(FinishError::Unread { bytes: have }),
-            Err(error) => Err(FinishError::Protocol(error)),
+        match self.step(&[], 0).1 {
+            Look::Need(missing) => Err(FinishError::Truncated { have, want: have.saturating_add(missing) }),
+            Look::Refused(error) => Err(FinishError::Protocol(error)),
+            _ => Err(FinishError::Unread { bytes: have }),
         }
     }
 
@@ -625,10 +736,10 @@ impl<H: Header, B: Store> Decoder<H, B> {
             State::Payload { left } if self.ring.is_empty() => clamp(left.0),
             State::Payload { .. } => 0,
             State::Skip { left } => clamp(left.0).saturating_sub(have),
-            State::Frame { need } if need > have => need.wrapping_sub(have),
+            State::Frame { missing: missing @ 1.. } => missing,
             State::Frame { .. } => {
                 match look(&self.header, self.ring.first(self.store.as_ref()), self.limit()) {
-                    Ok(Look::Need(n)) => n.saturating_sub(have),
+                    Look::Need(n) => n.saturating_sub(have),
                     _ => 0,
                 }
             }

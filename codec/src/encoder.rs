@@ -201,7 +201,7 @@ impl<H: Header, B: Store> Encoder<H, B> {
         let payload = total(parts);
         let room = store.get_mut(space).unwrap_or_default();
         // Most frames fit in one piece; `encode_parts` puts its own limits first.
-        if payload <= room.len().saturating_sub(self.header.max_len()) as u64 {
+        if payload.saturating_add(self.header.max_len() as u64) <= room.len() as u64 {
             let n = encode_parts(&self.header, fields, parts, room)?;
             self.ring.commit(n);
         } else {
@@ -263,6 +263,7 @@ impl<H: Header, B: Store> Encoder<H, B> {
         }
         self.ring.put(store, head.get(..header).unwrap_or_default());
         self.left = payload;
+        self.note_high_water();
         if payload == 0 {
             self.count();
         }

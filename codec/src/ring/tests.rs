@@ -119,7 +119,7 @@ proptest! {
     }
 }
 
-/// All sequences of four operations on a ring of four bytes, from every state that it can be in.
+/// All sequences of three operations on a ring of four bytes, however full it is and wherever it begins.
 #[test]
 fn is_a_queue_in_every_state() {
     let mut all = vec![Op::Wrap, Op::MoveAll, Op::Join];

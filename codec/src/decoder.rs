@@ -185,21 +185,37 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// with it: `event` with a larger limit, `raw`, `into_parts`).
     #[inline(always)]
     pub fn decode<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Result<Option<Frame<'d>>, DecodeError> {
-        if let Some(frame) = self.pass(input) {
-            return Ok(Some(frame));
+        loop {
+            if self.ring.is_empty() {
+                if let Some(frame) = self.pass(input) {
+                    return Ok(Some(frame));
+                }
+                if input.is_empty() && matches!(self.state, State::Frame { .. }) {
+                    return Ok(None);
+                }
+            } else {
+                if let Some((header, frame)) = self.whole() {
+                    return Ok(Some(self.take(header, frame)));
+                }
+                if input.is_empty() && self.waits() {
+                    return Ok(None);
+                }
+            }
+            if self.drips(input) {
+                self.drip(input);
+                *input = &[];
+                return Ok(None);
+            }
+            match self.collect(input) {
+                // Not another turn, which a header that answers otherwise each time would make endless.
+                0 => return Ok(self.whole().map(|(header, frame)| self.take(header, frame))),
+                used if used <= input.len() => *input = split(input, used).1,
+                used => {
+                    *input = split(input, !used).1;
+                    return Err(self.fault());
+                }
+            }
         }
-        if self.drips(input) {
-            self.drip(input);
-            *input = &[];
-            return Ok(None);
-        }
-        let Taken { used, start, frame, header } = self.collect(input);
-        *input = split(input, used).1;
-        if frame > 0 {
-            let bytes = self.store.as_ref().get(start..start.wrapping_add(frame));
-            return Ok(Some(Frame::new(bytes.unwrap_or_default(), header)));
-        }
-        if header > 0 { Err(self.fault()) } else { Ok(None) }
     }
 
     /// Like [`decode`](Self::decode), but a frame larger than the store, up to `limit` bytes with its
@@ -300,17 +316,40 @@ impl<H: Header, B: Store> Decoder<H, B> {
         Some(Frame::new(bytes, header))
     }
 
+    /// The lengths of the frame at the front of the ring and of its header, if it is whole.
+    #[inline(always)]
+    fn whole(&self) -> Option<(usize, usize)> {
+        let State::Frame { missing: 0 } = self.state else { return None };
+        match look(&self.header, self.ring.first(self.store.as_ref()), self.limit()) {
+            Look::Whole { header, frame } => Some((header, frame)),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing but the arrival of bytes can bring anything new. Remembers how many, if they fit.
+    #[inline(always)]
+    fn waits(&mut self) -> bool {
+        let State::Frame { missing: 0 } = self.state else { return false };
+        let ring = self.ring.first(self.store.as_ref());
+        let Look::Need(need) = look(&self.header, ring, self.limit()) else { return false };
+        if !ring.is_empty() && self.fits(need) {
+            self.state = State::Frame { missing: need.wrapping_sub(ring.len()) };
+        }
+        true
+    }
+
     /// Whether a chunk is more of the frame under way and does not complete it.
     #[inline(always)]
     fn drips(&self, chunk: &[u8]) -> bool {
         matches!(self.state, State::Frame { missing } if chunk.len() < missing)
     }
 
-    /// Keeps such a chunk.
+    /// Keeps such a chunk. The copy comes last, so that nothing need be saved around it.
     #[inline(never)]
     fn drip(&mut self, chunk: &[u8]) {
-        let n = self.keep(chunk);
-        self.arrived(n);
+        self.arrived(chunk.len());
+        let slot = self.ring.append(self.store.as_mut(), chunk.len());
+        copy(slot, chunk);
     }
 
     /// Counts `n` bytes more of the frame under way.
@@ -321,65 +360,79 @@ impl<H: Header, B: Store> Decoder<H, B> {
         }
     }
 
-    /// Hands out the whole frame at the front of the ring.
+    /// Hands out the whole frame at the front of the ring; its bytes stay until the next call.
     #[inline(always)]
     fn take(&mut self, header: usize, frame: usize) -> Frame<'_> {
-        let Taken { start, .. } = self.taken(0, header, frame);
-        let bytes = self.store.as_ref().get(start..start.wrapping_add(frame));
-        Frame::new(bytes.unwrap_or_default(), header)
-    }
-
-    /// Lets go of the whole frame at the front of the ring; its bytes stay until the next call.
-    #[inline(always)]
-    fn taken(&mut self, used: usize, header: usize, frame: usize) -> Taken {
         self.frames = self.frames.wrapping_add(1);
-        self.state = LOOK;
-        self.note_high_water();
-        let start = self.ring.start();
+        let ring = self.ring;
         self.ring.release(frame);
-        Taken { used, start, frame, header }
+        Frame::new(split(ring.first(self.store.as_ref()), frame).0, header)
     }
 
     /// Releases the `n` oldest bytes of the first segment and lends them until the next call.
     #[inline(always)]
     fn release(&mut self, n: usize) -> &[u8] {
-        self.note_high_water();
         let start = self.ring.start();
         self.ring.release(n);
         self.store.as_ref().get(start..start.wrapping_add(n)).unwrap_or_default()
     }
 
-    /// The rest of `decode`: straight paths for the end of a chunk, for the chunk that completes a frame,
-    /// and for one more frame of the ring. All else is `step`.
+    /// The rest of `decode`: keeps bytes of `chunk` until a frame is whole in the ring or the chunk is used
+    /// up, and answers how much of it was used; with all its bits turned over, and so more than there is, it
+    /// means an error, which `fault` finds. So it fits a register.
+    /// Here are straight paths for the end of a chunk, for a short chunk, and for what completes a frame.
     #[inline(never)]
-    fn collect(&mut self, chunk: &[u8]) -> Taken {
+    fn collect(&mut self, chunk: &[u8]) -> usize {
+        let State::Frame { missing } = self.state else { return self.collect_slowly(chunk, 0) };
         let limit = self.limit();
-        let State::Frame { missing } = self.state else { return self.collect_slowly(chunk) };
-        if self.ring.is_empty() {
-            if let Look::Need(need) = look(&self.header, chunk, limit) {
-                self.begin(chunk, need);
-                return Taken { used: chunk.len(), ..Taken::NOTHING };
-            }
-            return self.collect_slowly(chunk);
+        let empty = self.ring.is_empty();
+        let n = if empty || chunk.len() <= SHORT { chunk.len() } else { missing };
+        let room = self.store.as_ref().len().saturating_sub(self.ring.end());
+        if n > room || self.ring.start() >= NEAR || (missing == 0 && !empty) {
+            return self.collect_slowly(chunk, 0);
         }
-        let used = if missing == 0 { 0 } else { self.complete(chunk, missing) };
-        match look(&self.header, self.ring.first(self.store.as_ref()), limit) {
-            Look::Whole { header, frame } => self.taken(used, header, frame),
+        let look = if empty {
+            look(&self.header, chunk, limit)
+        } else {
+            let slot = self.ring.append(self.store.as_mut(), n);
+            copy(slot, chunk);
+            self.note_high_water();
+            look(&self.header, self.ring.first(self.store.as_ref()), limit)
+        };
+        match look {
+            Look::Need(need) if empty && need <= room => {
+                let slot = self.ring.append(self.store.as_mut(), n);
+                copy(slot, chunk);
+                self.state = State::Frame { missing: need.wrapping_sub(n) };
+                n
+            }
+            Look::Whole { .. } if !empty => {
+                self.state = LOOK;
+                n
+            }
+            Look::Need(need) if n == chunk.len() && self.fits(need) => {
+                self.state = State::Frame { missing: need.wrapping_sub(self.ring.first_len()) };
+                n
+            }
             _ => {
-                let taken = self.collect_slowly(split(chunk, used).1);
-                Taken { used: used.wrapping_add(taken.used), ..taken }
+                self.state = LOOK;
+                self.collect_slowly(chunk, if empty { 0 } else { n })
             }
         }
     }
 
+    /// `collect` by way of `step`, after `before` bytes of the chunk were kept.
     #[inline(never)]
-    fn collect_slowly(&mut self, chunk: &[u8]) -> Taken {
-        let (used, found) = self.step(chunk, 0);
-        match found {
-            Look::Whole { header, frame } => self.taken(used, header, frame),
-            Look::Need(_) => Taken { used, ..Taken::NOTHING },
-            _ => Taken { used, ..Taken::FAULT },
-        }
+    fn collect_slowly(&mut self, chunk: &[u8], before: usize) -> usize {
+        let (used, found) = self.step(split(chunk, before).1, 0);
+        let used = used.wrapping_add(before);
+        if matches!(found, Look::Refused(_) | Look::Large { .. }) { !used } else { used }
+    }
+
+    /// Whether a frame of that length, the first in the ring, would not cross the end of the store.
+    #[inline(always)]
+    fn fits(&self, need: usize) -> bool {
+        need <= self.store.as_ref().len().saturating_sub(self.ring.start())
     }
 
     /// Why `collect` had nothing: the header at fault is still there.
@@ -506,6 +559,7 @@ impl<H: Header, B: Store> Decoder<H, B> {
         let space = self.ring.space(store.len());
         let n = copy(store.get_mut(space).unwrap_or_default(), bytes);
         self.ring.commit(n);
+        self.note_high_water();
         self.ring.invariants(self.store.as_ref().len());
         n
     }
@@ -515,11 +569,9 @@ impl<H: Header, B: Store> Decoder<H, B> {
     #[inline(always)]
     fn make_room(&mut self, wanted: usize) {
         let start = self.ring.start();
-        let store = self.store.as_mut();
-        let crosses = wanted > store.len().saturating_sub(start);
         // Not more often than its bytes were released since the last time, so at most one copy a byte.
-        if crosses || (start >= NEAR && self.ring.first_len() <= start) {
-            self.ring.move_all(store);
+        if !self.fits(wanted) || (start >= NEAR && self.ring.first_len() <= start) {
+            self.ring.move_all(self.store.as_mut());
         }
     }
 
@@ -552,23 +604,6 @@ impl<H: Header, B: Store> Decoder<H, B> {
             LOOK
         };
     }
-}
-
-/// A frame that was taken off the ring, or none; small, because it is returned through memory.
-struct Taken {
-    /// How much of the chunk was used.
-    used: usize,
-    /// Where the frame is in the store.
-    start: usize,
-    /// Its length; 0: there is none.
-    frame: usize,
-    /// Length of its header. Without a frame, not 0: because of an error, which `fault` finds again.
-    header: usize,
-}
-
-impl Taken {
-    const NOTHING: Self = Self { used: 0, start: 0, frame: 0, header: 0 };
-    const FAULT: Self = Self { header: 1, ..Self::NOTHING };
 }
 
 /// A length as a `usize`, the largest where it is larger.
@@ -611,6 +646,9 @@ impl<H: Header, B: Store> Decoder<H, B> {
             }
             _ => {}
         }
+        if self.whole().is_some() {
+            return Ok(Status::Ready);
+        }
         match self.step(&[], limit).1 {
             Look::Need(n) => Ok(Status::Need(n)),
             Look::Refused(error) => Err(error),
@@ -624,7 +662,10 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// Those of `decode`.
     #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
-        self.decode(&mut &[][..])
+        match self.whole() {
+            Some((header, frame)) => Ok(Some(self.take(header, frame))),
+            None => self.decode(&mut &[][..]),
+        }
     }
 
     /// The next event that is buffered: [`event`](Self::event) without a chunk.
@@ -640,10 +681,12 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// while frames are waiting to be taken.
     pub fn space(&mut self) -> &mut [u8] {
         match self.state {
-            State::Frame { missing: 0 } if !self.ring.is_empty() && !self.ring.is_wrapped() => {
-                if self.ring.space(self.store.as_ref().len()).is_empty() {
-                    self.wrap();
-                }
+            State::Frame { missing: 0 }
+                if !self.ring.is_empty()
+                    && !self.ring.is_wrapped()
+                    && self.ring.space(self.store.as_ref().len()).is_empty() =>
+            {
+                self.wrap();
             }
             // Where something is missing, room for it was made.
             _ => {}
@@ -663,29 +706,30 @@ impl<H: Header, B: Store> Decoder<H, B> {
             return Err(CommitError { committed: n, space });
         }
         self.ring.commit(n);
+        self.note_high_water();
         self.arrived(n);
         self.ring.invariants(self.store.as_ref().len());
         Ok(())
     }
 
     /// Uses the space behind released frames while others wait to be taken: with the end of the store
-    /// reached, finds where the last, partial frame begins and moves it to the front. Found once a turn.
+    /// reached, finds where the last, partial frame begins and moves it to the front.
     #[cold]
     fn wrap(&mut self) {
         let limit = self.limit();
         let first = self.ring.first(self.store.as_ref());
         let mut partial = first;
         while let Look::Whole { frame, .. } = look(&self.header, partial, limit) {
+            // With as much released as is buffered it succeeds: one walk a turn, however often a reader asks.
+            if self.ring.start() < first.len() {
+                return;
+            }
             partial = split(partial, frame).1;
             if partial.is_empty() {
                 break;
             }
         }
-        let refused = !partial.is_empty() && !matches!(look(&self.header, partial, limit), Look::Need(_));
         let n = partial.len();
-        if refused {
-            return;
-        }
         let store = self.store.as_mut();
         if n == 0 {
             self.ring.wrap(store.len());

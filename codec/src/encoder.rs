@@ -25,17 +25,38 @@ use crate::store::Store;
 /// # Errors
 /// [`EncodeError::NoRoom`] with the size needed, and `out` as it was, if the frame doesn't fit;
 /// [`EncodeError::TooLong`] or [`EncodeError::Unrepresentable`] if the format can't have such a frame.
-#[inline]
+#[inline(always)]
 pub fn encode<H: Header>(format: &H, payload: &[u8], out: &mut [u8]) -> Result<usize, EncodeError> {
-    encode_parts(format, &[], &[payload], out)
+    match straight(format, payload, out) {
+        Some(result) => result,
+        None => encode_parts(format, &[], &[payload], out),
+    }
 }
+
+/// The straight path of `encode` and `push`: with room for the longest header, it is written where it belongs.
+#[inline(always)]
+fn straight<H: Header>(format: &H, payload: &[u8], out: &mut [u8]) -> Option<Result<usize, EncodeError>> {
+    let max = format.max_len();
+    if (payload.len() as u64).saturating_add(max as u64) > format.max_frame().min(out.len() as u64) {
+        return None;
+    }
+    let header = match format.write(&[], payload.len() as u64, out) {
+        Ok(header) if header <= max => header,
+        Ok(_) => return Some(Err(WROTE_TOO_MUCH)),
+        Err(error) => return Some(Err(error)),
+    };
+    let n = copy(out.get_mut(header..).unwrap_or_default(), payload);
+    Some(Ok(header.wrapping_add(n)))
+}
+
+const WROTE_TOO_MUCH: EncodeError = EncodeError::Refused("the header is longer than it may be");
 
 /// Writes one frame, its payload given in parts, into `out` and answers its length. `fields` are the
 /// header's bytes around the length field, in order.
 ///
 /// # Errors
 /// Those of [`encode`], and [`EncodeError::Fields`] if `fields` has another length than the header wants.
-#[inline]
+#[inline(never)]
 pub fn encode_parts<H: Header>(
     format: &H,
     fields: &[u8],
@@ -43,18 +64,6 @@ pub fn encode_parts<H: Header>(
     out: &mut [u8],
 ) -> Result<usize, EncodeError> {
     let payload = total(parts);
-    let max = format.max_len();
-    let room = format.max_frame().min(out.len() as u64);
-    // With room for the longest header, it is written where it belongs.
-    if payload.saturating_add(max as u64) <= room {
-        let header = format.write(fields, payload, out)?;
-        check_written(header, max)?;
-        let mut at = header;
-        for part in parts {
-            at = at.wrapping_add(copy(out.get_mut(at..).unwrap_or_default(), part));
-        }
-        return Ok(at);
-    }
     let (head, header) = head(format, fields, payload)?;
     let needed = payload.saturating_add(header as u64);
     if needed > out.len() as u64 {
@@ -80,7 +89,9 @@ fn head<H: Header>(
 ) -> Result<([u8; MAX_HEADER], usize), EncodeError> {
     let mut head = [0; MAX_HEADER];
     let header = format.write(fields, payload, &mut head)?;
-    check_written(header, MAX_HEADER)?;
+    if header > MAX_HEADER {
+        return Err(WROTE_TOO_MUCH);
+    }
     check_limit(format, payload, header)?;
     Ok((head, header))
 }
@@ -91,11 +102,6 @@ fn check_limit<H: Header>(format: &H, payload: u64, header: usize) -> Result<(),
     let limit = format.max_frame();
     let frame = payload.saturating_add(header as u64);
     if frame > limit { Err(EncodeError::TooLong { frame, limit }) } else { Ok(()) }
-}
-
-#[inline(always)]
-fn check_written(header: usize, max: usize) -> Result<(), EncodeError> {
-    if header > max { Err(EncodeError::Refused("the header is longer than it may be")) } else { Ok(()) }
 }
 
 /// Encoder of length-prefixed frames into an outgoing ring of fixed size.
@@ -165,7 +171,7 @@ impl<H: Header, B: Store> Encoder<H, B> {
 
     /// Forgets everything that is pending or under way, for a new link. The counters stay.
     pub fn reset(&mut self) {
-        self.ring = Ring::new();
+        self.advance(usize::MAX);
         self.left = 0;
     }
 
@@ -183,8 +189,18 @@ impl<H: Header, B: Store> Encoder<H, B> {
     ///
     /// # Errors
     /// Those of [`encode`], and [`EncodeError::MidPayload`]. Nothing is queued then.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, payload: &[u8]) -> Result<(), EncodeError> {
+        // Most frames find the ring linear, and room behind it.
+        if self.left == 0
+            && !self.ring.is_wrapped()
+            && let Some(room) = self.store.as_mut().get_mut(self.ring.end()..)
+            && let Some(result) = straight(&self.header, payload, room)
+        {
+            self.ring.commit(result?);
+            self.frames = self.frames.wrapping_add(1);
+            return Ok(());
+        }
         self.push_parts(&[], &[payload])
     }
 
@@ -193,26 +209,10 @@ impl<H: Header, B: Store> Encoder<H, B> {
     ///
     /// # Errors
     /// Those of [`encode_parts`], and [`EncodeError::MidPayload`]. Nothing is queued then.
-    #[inline]
+    #[inline(never)]
     pub fn push_parts(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), EncodeError> {
         self.between_frames()?;
-        let store = self.store.as_mut();
-        let space = self.ring.space(store.len());
         let payload = total(parts);
-        let room = store.get_mut(space).unwrap_or_default();
-        // Most frames fit in one piece; `encode_parts` puts its own limits first.
-        if payload.saturating_add(self.header.max_len() as u64) <= room.len() as u64 {
-            let n = encode_parts(&self.header, fields, parts, room)?;
-            self.ring.commit(n);
-        } else {
-            self.push_wrapped(fields, parts, payload)?;
-        }
-        self.count();
-        Ok(())
-    }
-
-    #[cold]
-    fn push_wrapped(&mut self, fields: &[u8], parts: &[&[u8]], payload: u64) -> Result<(), EncodeError> {
         let (head, header) = head(&self.header, fields, payload)?;
         let needed = payload.saturating_add(header as u64);
         let store = self.store.as_mut();
@@ -224,6 +224,7 @@ impl<H: Header, B: Store> Encoder<H, B> {
         for part in parts {
             self.ring.put(store, part);
         }
+        self.frames = self.frames.wrapping_add(1);
         Ok(())
     }
 
@@ -263,9 +264,8 @@ impl<H: Header, B: Store> Encoder<H, B> {
         }
         self.ring.put(store, head.get(..header).unwrap_or_default());
         self.left = payload;
-        self.note_high_water();
         if payload == 0 {
-            self.count();
+            self.frames = self.frames.wrapping_add(1);
         }
         Ok(())
     }
@@ -281,7 +281,6 @@ impl<H: Header, B: Store> Encoder<H, B> {
             return Err(EncodeError::Overrun { given: piece.len(), left });
         }
         let n = self.ring.put(self.store.as_mut(), piece);
-        self.note_high_water();
         self.bypass(n)?;
         Ok(n)
     }
@@ -298,7 +297,7 @@ impl<H: Header, B: Store> Encoder<H, B> {
             Some(rest) => {
                 self.left = rest;
                 if n > 0 && rest == 0 {
-                    self.count();
+                    self.frames = self.frames.wrapping_add(1);
                 }
                 Ok(())
             }
@@ -308,20 +307,6 @@ impl<H: Header, B: Store> Encoder<H, B> {
     #[inline(always)]
     fn between_frames(&self) -> Result<(), EncodeError> {
         if self.left > 0 { Err(EncodeError::MidPayload { left: self.left }) } else { Ok(()) }
-    }
-
-    #[inline(always)]
-    fn count(&mut self) {
-        self.frames = self.frames.wrapping_add(1);
-        self.note_high_water();
-    }
-
-    #[inline(always)]
-    fn note_high_water(&mut self) {
-        let len = self.ring.len();
-        if len > self.high_water as usize {
-            self.high_water = u32::try_from(len).unwrap_or(u32::MAX);
-        }
     }
 }
 
@@ -337,6 +322,7 @@ impl<H: Header, B: Store> Encoder<H, B> {
     /// Lets go of the first `n` pending bytes, which were sent; of all, where there are fewer.
     #[inline]
     pub fn advance(&mut self, n: usize) {
+        self.high_water = u32::try_from(self.high_water()).unwrap_or(u32::MAX);
         self.ring.release(n);
     }
 
@@ -378,8 +364,8 @@ impl<H: Header, B: Store> Encoder<H, B> {
     }
 
     /// The most bytes that were ever pending.
-    pub const fn high_water(&self) -> usize {
-        self.high_water as usize
+    pub fn high_water(&self) -> usize {
+        (self.high_water as usize).max(self.ring.len())
     }
 }
 
@@ -458,7 +444,7 @@ impl<H: Header, B: Store> FrameWriter<'_, H, B> {
         }
         // The same bytes that the draft skipped, seen from the ring as it was.
         mem::replace(&mut self.encoder.ring, self.draft).put(store, head);
-        self.encoder.count();
+        self.encoder.frames = self.encoder.frames.wrapping_add(1);
         Ok(())
     }
 }

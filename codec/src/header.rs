@@ -8,6 +8,7 @@
 //! ```
 //! `frame length = length value + adjust + offset + width`, as in Netty's LengthFieldBasedFrameDecoder.
 
+use crate::copy::copy;
 use crate::error::{ConfigError, EncodeError, HeaderError};
 
 /// The longest header that this crate handles, bytes.
@@ -387,22 +388,20 @@ impl Checked {
         };
         let mut varint = [0; 10];
         let (be, le) = (value.to_be_bytes(), value.to_le_bytes());
-        let big = matches!(self.field.endian, Endian::Big);
-        let width = self.field.width.min();
-        let length: &[u8] = if self.field.width.is_varint() {
-            let n = write_varint(value, &mut varint);
-            varint.get(..n).unwrap_or_default()
-        } else if big {
-            be.get(be.len() - width..).unwrap_or_default()
-        } else {
-            le.get(..width).unwrap_or_default()
+        let length: &[u8] = match (self.field.width, self.field.endian) {
+            (Width::VarintMqtt | Width::Varint32 | Width::Varint64, _) => {
+                let n = write_varint(value, &mut varint);
+                varint.get(..n).unwrap_or_default()
+            }
+            (width, Endian::Big) => be.get(be.len() - width.min()..).unwrap_or_default(),
+            (width, Endian::Little) => le.get(..width.min()).unwrap_or_default(),
         };
         let header = self.len(length.len());
         let Some(out) = out.get_mut(..header) else {
             return Err(EncodeError::NoRoom { needed: header as u64, free: out.len() });
         };
-        if wanted == 0 && length.len() == out.len() {
-            out.copy_from_slice(length);
+        if wanted == 0 {
+            copy(out, length);
         } else {
             for (slot, byte) in out.iter_mut().zip(before.iter().chain(length).chain(behind)) {
                 *slot = *byte;

@@ -66,6 +66,12 @@ impl Ring {
         self.start
     }
 
+    /// Where the older segment ends.
+    #[inline(always)]
+    pub(crate) fn end(&self) -> usize {
+        self.end
+    }
+
     /// The older segment.
     #[inline(always)]
     pub(crate) fn first<'s>(&self, store: &'s [u8]) -> &'s [u8] {
@@ -125,6 +131,16 @@ impl Ring {
         } else {
             self.end = self.end.wrapping_add(n);
         }
+    }
+
+    /// Makes `n` bytes visible that are still to be written: where, or nothing if there is no such room. The
+    /// ring is linear.
+    #[inline(always)]
+    pub(crate) fn append<'s>(&mut self, store: &'s mut [u8], n: usize) -> &'s mut [u8] {
+        let end = self.end.wrapping_add(n);
+        let Some(slot) = store.get_mut(self.end..end) else { return &mut [] };
+        self.end = end;
+        slot
     }
 
     /// Copies what fits of `bytes` behind the newest byte, wrapping anywhere; answers how much that was.

@@ -1,2 +1,7 @@
-//! Vectors and checks that the tests of all crates share.
+//! Vectors and checks that the tests of all crates share. It needs nothing but `core` and a few hundred
+//! bytes of stack, so that a device runs the same table as the host.
 #![no_std]
+
+pub mod vectors;
+
+pub use vectors::{End, Failure, VECTORS, Vector, Way, check, check_as};

@@ -1,0 +1,721 @@
+//! One table of wires and what they mean. It drives the encoder and the decoder, so that neither can be
+//! right only for the other; the bytes were written down by hand from the documents of the formats.
+
+use core::fmt;
+
+use ringframe::{
+    DecodeError, Decoder, EncodeError, Encoder, Endian, Event, FinishError, Header, HeaderError, LengthField,
+    MAX_HEADER, Status, Width, encode_parts,
+};
+
+/// Bytes of the store that a vector without a limit of its own is checked over.
+pub const STORE: usize = 256;
+
+/// The longest wire in the table, bytes; a check fails where one is longer.
+const LONGEST: usize = 300;
+
+/// Wires up to this length are cut at every place, longer ones near both ends.
+const CUT_EVERYWHERE: usize = 40;
+
+/// What the check puts behind a wire; neither the end of a frame nor that of a varint.
+const TRAILING: &[u8] = &[0xff, 0xfe, 0xfd];
+
+/// A wire, and what it means.
+#[derive(Debug)]
+pub struct Vector {
+    /// What to call it in a report.
+    pub name: &'static str,
+    /// The description of the format.
+    pub field: LengthField,
+    /// The limit that the format is given; without one it is the store's size, [`STORE`].
+    pub limit: Option<u64>,
+    /// The bytes.
+    pub wire: &'static [u8],
+    /// The frames in them, each as the header's bytes around the length field, and the payload.
+    pub frames: &'static [(&'static [u8], &'static [u8])],
+    /// What is behind the last frame.
+    pub end: End,
+}
+
+/// How a wire ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Between frames.
+    Clean,
+    /// Inside a frame, of which `have` bytes are there and `want` are known to be needed.
+    Truncated {
+        /// Bytes of the frame that are there.
+        have: usize,
+        /// Bytes that it has at the least.
+        want: usize,
+    },
+    /// With a header that is refused.
+    Refused(DecodeError),
+}
+
+const fn field(width: Width) -> LengthField {
+    LengthField { width, ..LengthField::DEFAULT }
+}
+
+const fn le(width: Width) -> LengthField {
+    LengthField { width, endian: Endian::Little, ..LengthField::DEFAULT }
+}
+
+/// A varint of at least `bytes` bytes for any payload: the length counts 2^(7 * (bytes - 1)) too much.
+const fn long_varint(bytes: u32) -> LengthField {
+    let surplus = if bytes == 10 { i64::MIN } else { -(1 << (7 * (bytes - 1))) };
+    LengthField { width: Width::Varint64, adjust: surplus, ..LengthField::DEFAULT }
+}
+
+/// `N` bytes that begin with `head` and count up from there.
+const fn filled<const N: usize>(head: &[u8]) -> [u8; N] {
+    let mut all = [0; N];
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < head.len() { head[i] } else { i as u8 };
+        i += 1;
+    }
+    all
+}
+
+/// A wire of one frame that is filled up, and the payload in it.
+macro_rules! filled {
+    ($length:literal, $head:expr) => {{
+        const WIRE: &[u8] = &filled::<$length>($head);
+        const PAYLOAD: &[u8] = WIRE.split_at($head.len()).1;
+        (WIRE, PAYLOAD)
+    }};
+}
+
+const MQTT: LengthField = LengthField { offset: 1, width: Width::VarintMqtt, ..LengthField::DEFAULT };
+/// The length counts what is behind the header: frame = value + 6 + 0 + 3.
+const HTTP2: LengthField =
+    LengthField { width: Width::U24, header: Some(9), adjust: 6, ..LengthField::DEFAULT };
+/// The length counts itself but not the type byte before it.
+const POSTGRES: LengthField = LengthField { offset: 1, adjust: -4, ..LengthField::DEFAULT };
+/// The length counts the whole frame.
+const INCLUSIVE: LengthField = LengthField { width: Width::U16, adjust: -2, ..LengthField::DEFAULT };
+/// The length counts four bytes more than there are, as in tokio#4815.
+const MINUS_4: LengthField = LengthField { adjust: -4, ..LengthField::DEFAULT };
+/// The length leaves a hundred bytes out, as in tokio#4815.
+const PLUS_100: LengthField = LengthField { adjust: 100, ..LengthField::DEFAULT };
+/// Magic, a little-endian length of what is behind itself, flags.
+const AROUND: LengthField =
+    LengthField { offset: 2, width: Width::U16, endian: Endian::Little, adjust: 0, header: Some(7) };
+
+const U8_FULL: (&[u8], &[u8]) = filled!(256, &[255]);
+const U16_FULL: (&[u8], &[u8]) = filled!(256, &[0, 254]);
+const U32_FULL: (&[u8], &[u8]) = filled!(256, &[252, 0, 0, 0]);
+const VARINT_127: (&[u8], &[u8]) = filled!(128, &[127]);
+const VARINT_128: (&[u8], &[u8]) = filled!(130, &[0x80, 1]);
+const VARINT_FULL: (&[u8], &[u8]) = filled!(256, &[0xfe, 1]);
+const LEAST_104: (&[u8], &[u8]) = filled!(104, &[0, 0, 0, 0]);
+const FULL_110: (&[u8], &[u8]) = filled!(110, &[0, 0, 0, 6]);
+
+const fn vector(
+    name: &'static str,
+    field: LengthField,
+    wire: &'static [u8],
+    frames: &'static [(&'static [u8], &'static [u8])],
+) -> Vector {
+    Vector { name, field, limit: None, wire, frames, end: End::Clean }
+}
+
+impl Vector {
+    const fn limit(self, limit: u64) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    const fn truncated(self, have: usize, want: usize) -> Self {
+        Self { end: End::Truncated { have, want }, ..self }
+    }
+
+    const fn too_long(self, declared: u64) -> Self {
+        let limit = match self.limit {
+            Some(limit) => limit,
+            None => STORE as u64,
+        };
+        Self { end: End::Refused(DecodeError::TooLong { declared, limit }), ..self }
+    }
+
+    const fn refused(self, error: HeaderError) -> Self {
+        Self { end: End::Refused(DecodeError::Header(error)), ..self }
+    }
+}
+
+/// The table.
+#[rustfmt::skip]
+pub static VECTORS: &[Vector] = &[
+    // Fixed widths.
+    vector("u8: nothing at all", field(Width::U8), b"", &[]),
+    vector("u8: three frames", field(Width::U8), b"\x03abc\0\x02de", &[(b"", b"abc"), (b"", b""), (b"", b"de")]),
+    vector("u8: empty frames", field(Width::U8), b"\0\0\0", &[(b"", b""), (b"", b""), (b"", b"")]),
+    vector("u8: the largest value fills the store", field(Width::U8), U8_FULL.0, &[(b"", U8_FULL.1)]),
+    vector("u8: truncated payload", field(Width::U8), b"\x01a\x03ab", &[(b"", b"a")]).truncated(3, 4),
+    vector("u8: limit reached", field(Width::U8), b"\x04abcd\0", &[(b"", b"abcd"), (b"", b"")]).limit(5),
+    vector("u8: limit passed by one", field(Width::U8), b"\x04abcd\x05efghi", &[(b"", b"abcd")]).limit(5).too_long(6),
+    vector("u16be: two frames", field(Width::U16), b"\0\x05hello\0\x01!", &[(b"", b"hello"), (b"", b"!")]),
+    vector("u16be: fills the store", field(Width::U16), U16_FULL.0, &[(b"", U16_FULL.1)]),
+    vector("u16be: one byte more than the store", field(Width::U16), b"\0\x01x\0\xff", &[(b"", b"x")]).too_long(257),
+    vector("u16be: 256 is not 1", field(Width::U16), b"\x01\0ab", &[]).too_long(258),
+    vector("u16be: truncated length", field(Width::U16), b"\0\0\0", &[(b"", b"")]).truncated(1, 2),
+    vector("u16le: two frames", le(Width::U16), b"\x05\0hello\x01\0!", &[(b"", b"hello"), (b"", b"!")]),
+    vector("u16le: largest value", le(Width::U16), b"\xff\xff", &[]).too_long(65_537),
+    vector("u24be: two frames", field(Width::U24), b"\0\0\x02ab\0\0\0", &[(b"", b"ab"), (b"", b"")]),
+    vector("u24be: largest value", field(Width::U24), b"\xff\xff\xff", &[]).too_long(0x0100_0002),
+    vector("u24be: the middle byte counts", field(Width::U24), b"\0\x01\0", &[]).too_long(259),
+    vector("u24le: two frames", le(Width::U24), b"\x02\0\0ab\0\0\0", &[(b"", b"ab"), (b"", b"")]),
+    vector("u24le: the first byte is the low one", le(Width::U24), b"\xfd\0\0", &[]).truncated(3, 256),
+    vector("u32be: two frames", field(Width::U32), b"\0\0\0\x05hello\0\0\0\x01!", &[(b"", b"hello"), (b"", b"!")]),
+    vector("u32be: truncated length", field(Width::U32), b"\0\0", &[]).truncated(2, 4),
+    vector("u32be: truncated payload", field(Width::U32), b"\0\0\0\x05hel", &[]).truncated(7, 9),
+    vector("u32be: truncated behind the header", field(Width::U32), b"\0\0\0\x05", &[]).truncated(4, 9),
+    vector("u32be: largest value", field(Width::U32), b"\xff\xff\xff\xff", &[]).too_long(0x1_0000_0003),
+    vector("u32be: text is not a length", field(Width::U32), b"HTTP/1.1 200 OK\r\n", &[]).too_long(0x4854_5454),
+    vector("u32le: two frames", le(Width::U32), b"\x05\0\0\0hello\x01\0\0\0!", &[(b"", b"hello"), (b"", b"!")]),
+    vector("u32le: fills the store", le(Width::U32), U32_FULL.0, &[(b"", U32_FULL.1)]),
+    vector("u32le: -1 as an '<i' would have it", le(Width::U32), b"\0\0\0\0\xff\xff\xff\xff", &[(b"", b"")]).too_long(0x1_0000_0003),
+    vector("u32le: the least '<i'", le(Width::U32), b"\0\0\0\x80", &[]).too_long(0x8000_0004),
+    vector("u64be: two frames", field(Width::U64), b"\0\0\0\0\0\0\0\x02ab\0\0\0\0\0\0\0\0", &[(b"", b"ab"), (b"", b"")]),
+    vector("u64be: 2^32 is not 0", field(Width::U64), b"\0\0\0\x01\0\0\0\0", &[]).too_long(0x1_0000_0008),
+    vector("u64be: largest value", field(Width::U64), &[0xff; 8], &[]).refused(HeaderError::Overflow { value: u64::MAX }),
+    vector("u64be: largest value that fits with its header", field(Width::U64), b"\xff\xff\xff\xff\xff\xff\xff\xf7", &[]).too_long(u64::MAX),
+    vector("u64be: smallest value that does not", field(Width::U64), b"\xff\xff\xff\xff\xff\xff\xff\xf8", &[])
+        .refused(HeaderError::Overflow { value: u64::MAX - 7 }),
+    vector("u64le: two frames", le(Width::U64), b"\x02\0\0\0\0\0\0\0ab\0\0\0\0\0\0\0\0", &[(b"", b"ab"), (b"", b"")]),
+    vector("u64le: truncated length", le(Width::U64), b"\x02\0\0\0\0\0\0", &[]).truncated(7, 8),
+
+    // Varints: each number of bytes, its first and last value where a payload of that size fits.
+    vector("varint: 0, 1", field(Width::Varint64), b"\0\x01a\0", &[(b"", b""), (b"", b"a"), (b"", b"")]),
+    vector("varint: 127", field(Width::Varint64), VARINT_127.0, &[(b"", VARINT_127.1)]),
+    vector("varint: 128", field(Width::Varint64), VARINT_128.0, &[(b"", VARINT_128.1)]),
+    vector("varint: fills the store", field(Width::Varint64), VARINT_FULL.0, &[(b"", VARINT_FULL.1)]),
+    vector("varint: one byte more than the store", field(Width::Varint64), b"\xff\x01", &[]).too_long(257),
+    vector("varint: 2 bytes by adjustment", long_varint(2), b"\x80\x01\x83\x01abc", &[(b"", b""), (b"", b"abc")]),
+    vector("varint: 3 bytes", long_varint(3), b"\x80\x80\x01\x83\x80\x01abc", &[(b"", b""), (b"", b"abc")]),
+    vector("varint: 4 bytes", long_varint(4), b"\x80\x80\x80\x01\x83\x80\x80\x01abc", &[(b"", b""), (b"", b"abc")]),
+    vector("varint: 5 bytes", long_varint(5), b"\x80\x80\x80\x80\x01\x83\x80\x80\x80\x01abc", &[(b"", b""), (b"", b"abc")]),
+    vector("varint: 6 bytes", long_varint(6), b"\x83\x80\x80\x80\x80\x01abc", &[(b"", b"abc")]),
+    vector("varint: 7 bytes", long_varint(7), b"\x83\x80\x80\x80\x80\x80\x01abc", &[(b"", b"abc")]),
+    vector("varint: 8 bytes", long_varint(8), b"\x83\x80\x80\x80\x80\x80\x80\x01abc", &[(b"", b"abc")]),
+    vector("varint: 9 bytes", long_varint(9), b"\x83\x80\x80\x80\x80\x80\x80\x80\x01abc", &[(b"", b"abc")]),
+    vector("varint: 10 bytes", long_varint(10), b"\x83\x80\x80\x80\x80\x80\x80\x80\x80\x01abc", &[(b"", b"abc")]),
+    vector("varint: 2 bytes, last value", field(Width::Varint64), b"\xff\x7f", &[]).too_long((1 << 14) - 1 + 2),
+    vector("varint: 3 bytes, last value", field(Width::Varint64), b"\xff\xff\x7f", &[]).too_long((1 << 21) - 1 + 3),
+    vector("varint: 9 bytes, last value", field(Width::Varint64), b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f", &[]).too_long((1 << 63) - 1 + 9),
+    vector("varint: 10 bytes, first value", field(Width::Varint64), b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", &[]).too_long((1 << 63) + 10),
+    vector("varint: 10 bytes, last value", field(Width::Varint64), b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", &[])
+        .refused(HeaderError::Overflow { value: u64::MAX }),
+    vector("varint: 65 bits", field(Width::Varint64), b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02", &[])
+        .refused(HeaderError::VarintTooLong { max: 10 }),
+    vector("varint: 11 bytes", field(Width::Varint64), b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", &[])
+        .refused(HeaderError::VarintTooLong { max: 10 }),
+    vector("varint: 0 in 2 bytes", field(Width::Varint64), b"\x01a\x80\0", &[(b"", b"a")]).refused(HeaderError::VarintNotCanonical { bytes: 2 }),
+    vector("varint: 1 in 3 bytes", field(Width::Varint64), b"\x81\x80\0", &[]).refused(HeaderError::VarintNotCanonical { bytes: 3 }),
+    vector("varint: 0 in 10 bytes", field(Width::Varint64), b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\0", &[])
+        .refused(HeaderError::VarintNotCanonical { bytes: 10 }),
+    vector("varint: truncated length", field(Width::Varint64), b"\0\x80\x80", &[(b"", b"")]).truncated(2, 3),
+    vector("varint: shorter than its header", long_varint(3), b"\xff\x7f", &[]).refused(HeaderError::ShorterThanHeader { value: 16_383, header: 2 }),
+    vector("varint32: two frames", field(Width::Varint32), b"\x02ab\0", &[(b"", b"ab"), (b"", b"")]),
+    vector("varint32: 128", field(Width::Varint32), VARINT_128.0, &[(b"", VARINT_128.1)]),
+    vector("varint32: largest value", field(Width::Varint32), b"\xff\xff\xff\xff\x0f", &[]).too_long(0xffff_ffff + 5),
+    vector("varint32: 33 bits", field(Width::Varint32), b"\x80\x80\x80\x80\x10", &[]).refused(HeaderError::VarintTooLong { max: 5 }),
+    vector("varint32: 6 bytes", field(Width::Varint32), b"\x80\x80\x80\x80\x80\x01", &[]).refused(HeaderError::VarintTooLong { max: 5 }),
+    vector("varint32: 0 in 5 bytes", field(Width::Varint32), b"\x80\x80\x80\x80\0", &[]).refused(HeaderError::VarintNotCanonical { bytes: 5 }),
+    vector("mqtt: ping, publish, disconnect", MQTT, b"\xc0\0\x30\x07\0\x03a/bhi\xe0\0",
+        &[(b"\xc0", b""), (b"\x30", b"\0\x03a/bhi"), (b"\xe0", b"")]),
+    vector("mqtt: largest value", MQTT, b"\x30\xff\xff\xff\x7f", &[]).too_long(268_435_455 + 5),
+    vector("mqtt: 5 bytes", MQTT, b"\x30\x80\x80\x80\x80\x01", &[]).refused(HeaderError::VarintTooLong { max: 4 }),
+    vector("mqtt: 0 in 2 bytes", MQTT, b"\x30\x80\0", &[]).refused(HeaderError::VarintNotCanonical { bytes: 2 }),
+    vector("mqtt: truncated behind the type", MQTT, b"\x30", &[]).truncated(1, 2),
+
+    // Bytes around the length field, and adjustments.
+    vector("http2: settings, its acknowledgement", HTTP2, b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64\0\0\0\x04\x01\0\0\0\0",
+        &[(b"\x04\0\0\0\0\0", b"\0\x03\0\0\0\x64"), (b"\x04\x01\0\0\0\0", b"")]),
+    vector("http2: truncated behind the length", HTTP2, b"\0\0\x06\x04", &[]).truncated(4, 15),
+    vector("http2: refused before the header is complete", HTTP2, b"\0\x40\0", &[]).too_long(16_384 + 9),
+    vector("postgres: query, terminate", POSTGRES, b"Q\0\0\0\x0dSELECT 1\0X\0\0\0\x04", &[(b"Q", b"SELECT 1\0"), (b"X", b"")]),
+    vector("postgres: a length that does not count itself", POSTGRES, b"X\0\0\0\x04Q\0\0\0\x03", &[(b"X", b"")])
+        .refused(HeaderError::ShorterThanHeader { value: 3, header: 5 }),
+    vector("counts the whole frame", INCLUSIVE, b"\0\x05abc\0\x02", &[(b"", b"abc"), (b"", b"")]),
+    vector("counts the whole frame, says 1", INCLUSIVE, b"\0\x01", &[]).refused(HeaderError::ShorterThanHeader { value: 1, header: 2 }),
+    vector("counts the whole frame, says 0", INCLUSIVE, b"\0\0", &[]).refused(HeaderError::ShorterThanHeader { value: 0, header: 2 }),
+    vector("adjust -4, limit 10: its own largest frame", MINUS_4, b"\0\0\0\x0aabcdef", &[(b"", b"abcdef")]).limit(10),
+    vector("adjust -4, limit 10: 11 bytes", MINUS_4, b"\0\0\0\x0babcdefg", &[]).limit(10).too_long(11),
+    vector("adjust +100: the least frame", PLUS_100, LEAST_104.0, &[(b"", LEAST_104.1)]),
+    vector("adjust +100, limit 10: no 110 bytes pass", PLUS_100, b"\0\0\0\x06", &[]).limit(10).too_long(110),
+    vector("adjust +100, limit 110: 110 bytes", PLUS_100, FULL_110.0, &[(b"", FULL_110.1)]).limit(110),
+    vector("adjust +100, limit 110: 111 bytes", PLUS_100, b"\0\0\0\x07", &[]).limit(110).too_long(111),
+    vector("around: the length counts three bytes behind itself", AROUND, b"RF\x03\0\x01\x02\x03RF\x05\0\x04\x05\x06hi",
+        &[(b"RF\x01\x02\x03", b""), (b"RF\x04\x05\x06", b"hi")]),
+    vector("around: shorter than its header", AROUND, b"RF\x02\0", &[]).refused(HeaderError::ShorterThanHeader { value: 2, header: 7 }),
+    vector("limit of exactly a header", field(Width::U32), b"\0\0\0\0\0\0\0\x01", &[(b"", b"")]).limit(4).too_long(5),
+];
+
+/// A way of encoding or decoding that a check takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The description itself.
+    Describe,
+    /// `encode_parts` into a slice.
+    Slice,
+    /// `push_parts`.
+    Push,
+    /// `begin`, `write`, `finish`.
+    Write,
+    /// `start`, `feed`.
+    Feed,
+    /// `decode` from chunks.
+    Decode,
+    /// `event` from chunks.
+    Event,
+    /// `space`, `commit`, `poll`, `next_frame`.
+    Pull,
+    /// `space`, `commit`, `poll_event`, `next_event`.
+    PullEvent,
+    /// `event` over a store that holds a header and nothing more.
+    Stream,
+}
+
+/// Which vector failed, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The vector's name.
+    pub vector: &'static str,
+    /// What was done.
+    pub way: Way,
+    /// Where the wire was cut.
+    pub cuts: [usize; 2],
+    /// What was wrong.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { vector, way, cuts: [a, b], what } = self;
+        write!(f, "vector \"{vector}\", by {way:?}, cut at {a} and {b}: {what}")
+    }
+}
+
+impl core::error::Error for Failure {}
+
+/// Checks a vector with the format that its description makes at run time.
+///
+/// # Errors
+/// The first [`Failure`].
+pub fn check(vector: &Vector) -> Result<(), Failure> {
+    match vector.field.check() {
+        Ok(format) => check_as(vector, format),
+        Err(_) => Err(Failure {
+            vector: vector.name,
+            way: Way::Describe,
+            cuts: [0, 0],
+            what: "the description was refused",
+        }),
+    }
+}
+
+/// Checks a vector with a format that is to be the same.
+///
+/// The frames must encode to the wire, in every way; and the wire must decode to the frames and the end:
+/// whole, byte by byte, cut in two and in three at every place, with bytes behind it, in every way.
+///
+/// # Errors
+/// The first [`Failure`].
+pub fn check_as<H: Header + Copy>(vector: &Vector, format: H) -> Result<(), Failure> {
+    match vector.limit {
+        Some(limit) => check_limited(vector, format.with_limit(limit), limit),
+        None => {
+            // A limit of the store's size changes nothing.
+            check_limited(vector, format, STORE as u64)?;
+            check_limited(vector, format.with_limit(STORE as u64), STORE as u64)
+        }
+    }
+}
+
+fn check_limited<H: Header + Copy>(vector: &Vector, format: H, limit: u64) -> Result<(), Failure> {
+    let fail = |way, cuts, what| Failure { vector: vector.name, way, cuts, what };
+    if vector.wire.len() > LONGEST {
+        return Err(fail(Way::Describe, [0, 0], "the wire is longer than the check has room for"));
+    }
+    for way in [Way::Slice, Way::Push, Way::Write, Way::Feed] {
+        encodes(vector, format, way).map_err(|what| fail(way, [0, 0], what))?;
+    }
+    for way in [Way::Decode, Way::Event, Way::Pull, Way::PullEvent, Way::Stream] {
+        let reader = Reader { vector, format, way, limit };
+        reader.single_bytes().map_err(|what| fail(way, [1, 2], what))?;
+        for b in cuts(vector.wire.len()) {
+            reader.in_front_of_others(b).map_err(|what| fail(way, [b, b], what))?;
+            for a in cuts(b) {
+                reader.in_three(a, b).map_err(|what| fail(way, [a, b], what))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The places at which to cut `length` bytes.
+fn cuts(length: usize) -> impl Iterator<Item = usize> {
+    let near = if length > CUT_EVERYWHERE { 16 } else { length };
+    (0..=near).chain((length - near.min(8)).max(near + 1)..=length)
+}
+
+/// The length of the vector's frames on the wire.
+fn frames_len(vector: &Vector) -> usize {
+    vector.wire.len()
+        - match vector.end {
+            End::Clean => 0,
+            End::Truncated { have, .. } => have,
+            // What is refused begins where the frames end; the table's frames say where.
+            End::Refused(_) => return refused_at(vector),
+        }
+}
+
+/// Where the frames end, told from their headers' bytes and payloads and the shortest length fields.
+fn refused_at(vector: &Vector) -> usize {
+    let mut at = 0;
+    for (fields, payload) in vector.frames {
+        // A varint ends with the first byte below 0x80.
+        let width = match vector.field.width {
+            Width::U8 => 1,
+            Width::U16 => 2,
+            Width::U24 => 3,
+            Width::U32 => 4,
+            Width::U64 => 8,
+            _ => {
+                let from = vector.wire.get(at + vector.field.offset..).unwrap_or_default();
+                from.iter().take_while(|&&byte| byte >= 0x80).count() + 1
+            }
+        };
+        at += fields.len() + width + payload.len();
+    }
+    at
+}
+
+fn encodes<H: Header + Copy>(vector: &Vector, format: H, way: Way) -> Result<(), &'static str> {
+    let whole = vector.wire.get(..frames_len(vector)).ok_or("the frames are longer than the wire")?;
+    let Ok(mut encoder) = Encoder::try_new(format, [0; LONGEST]) else {
+        return Err("the encoder was refused");
+    };
+    let mut at = 0;
+    for (fields, payload) in vector.frames {
+        let (left, right) = payload.split_at(payload.len() / 2);
+        let before = encoder.pending().0.len();
+        match way {
+            Way::Slice => {
+                let mut out = [0xee; LONGEST];
+                let n = encode_parts(&format, fields, &[left, right], &mut out).map_err(|_| "refused")?;
+                let exact = whole.get(at..at + n).ok_or("longer than the wire")?;
+                if out.get(..n) != Some(exact) {
+                    return Err("other bytes");
+                }
+                let mut tight = [0xee; LONGEST];
+                let tight = tight.get_mut(..n).unwrap_or_default();
+                if encode_parts(&format, fields, &[payload], tight) != Ok(n) || tight != exact {
+                    return Err("not the same into a slice of the exact size");
+                }
+                let mut short = [0xee; LONGEST];
+                let short = short.get_mut(..n - 1).unwrap_or_default();
+                let refused = Err(EncodeError::NoRoom { needed: n as u64, free: n - 1 });
+                if encode_parts(&format, fields, &[payload], short) != refused {
+                    return Err("no word of the size needed");
+                }
+                if short.iter().any(|&byte| byte != 0xee) {
+                    return Err("a refused frame left bytes behind");
+                }
+                at += n;
+                continue;
+            }
+            Way::Push => encoder.push_parts(fields, &[left, &[], right]).map_err(|_| "refused")?,
+            Way::Write => {
+                let mut frame = encoder.begin(fields).map_err(|_| "refused")?;
+                frame.write(left).map_err(|_| "refused")?;
+                frame.write(right).map_err(|_| "refused")?;
+                frame.finish().map_err(|_| "refused")?;
+            }
+            _ => {
+                encoder.start(fields, payload.len() as u64).map_err(|_| "refused")?;
+                for piece in [left, right] {
+                    if encoder.feed(piece) != Ok(piece.len()) {
+                        return Err("a piece was not taken whole");
+                    }
+                }
+                if encoder.left() != 0 {
+                    return Err("something is left to feed");
+                }
+            }
+        }
+        let now = encoder.pending().0;
+        if now.get(before..) != whole.get(before..now.len()) {
+            return Err("other bytes");
+        }
+        at = now.len();
+    }
+    if at != whole.len() {
+        return Err("the frames don't make up the wire");
+    }
+    Ok(())
+}
+
+struct Reader<'v, H> {
+    vector: &'v Vector,
+    format: H,
+    way: Way,
+    limit: u64,
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Seen {
+    frames: usize,
+    /// Bytes of the wire that the frames took.
+    bytes: usize,
+    /// Payload that is still to come, while one is streamed.
+    streaming: Option<usize>,
+    error: Option<DecodeError>,
+}
+
+impl<H: Header + Copy> Reader<'_, H> {
+    fn single_bytes(&self) -> Result<(), &'static str> {
+        self.with_decoder(|decoder, seen| {
+            for byte in self.vector.wire.chunks(1) {
+                self.feed(decoder, seen, byte, usize::MAX)?;
+            }
+            self.ended(decoder, seen)
+        })
+    }
+
+    fn in_three(&self, a: usize, b: usize) -> Result<(), &'static str> {
+        self.with_decoder(|decoder, seen| {
+            let (wire, last) = self.vector.wire.split_at(b);
+            let (first, second) = wire.split_at(a);
+            for chunk in [first, second, last] {
+                self.feed(decoder, seen, chunk, usize::MAX)?;
+            }
+            self.ended(decoder, seen)
+        })
+    }
+
+    /// Takes the wire's frames and not one more: no byte behind them, or behind a header at fault, is lost.
+    fn in_front_of_others(&self, cut: usize) -> Result<(), &'static str> {
+        let mut bytes = [0; LONGEST + TRAILING.len()];
+        let length = self.vector.wire.len() + TRAILING.len();
+        let all = bytes.get_mut(..length).unwrap_or_default();
+        let (wire, trailing) = all.split_at_mut(self.vector.wire.len());
+        wire.copy_from_slice(self.vector.wire);
+        trailing.copy_from_slice(TRAILING);
+        if matches!(self.vector.end, End::Truncated { .. }) {
+            return Ok(());
+        }
+        let frames = if self.vector.end == End::Clean { self.vector.frames.len() } else { usize::MAX };
+        self.with_decoder(|decoder, seen| {
+            let (first, second) = all.split_at(cut);
+            let unused =
+                [self.feed(decoder, seen, first, frames)?, self.feed(decoder, seen, second, frames)?];
+            if let End::Refused(error) = self.vector.end
+                && !self.same_error(seen.error, error)
+            {
+                return Err("bytes behind changed the error");
+            }
+            let mut at = seen.bytes;
+            for mut rest in unused {
+                loop {
+                    let raw = decoder.raw(&mut rest, 2);
+                    if raw.is_empty() {
+                        break;
+                    }
+                    if all.get(at..at + raw.len()) != Some(raw) {
+                        return Err("other raw bytes");
+                    }
+                    at += raw.len();
+                }
+            }
+            if at == all.len() { Ok(()) } else { Err("bytes behind were lost") }
+        })
+    }
+
+    fn with_decoder(
+        &self,
+        run: impl FnOnce(&mut Decoder<H, &mut [u8]>, &mut Seen) -> Result<(), &'static str>,
+    ) -> Result<(), &'static str> {
+        let mut store = [0; STORE];
+        let size = if self.way == Way::Stream { self.format.max_len() } else { STORE };
+        let store = store.get_mut(..size).ok_or("the header is larger than the store")?;
+        let mut decoder = Decoder::try_new(self.format, store).map_err(|_| "the decoder was refused")?;
+        run(&mut decoder, &mut Seen::default())
+    }
+
+    /// Feeds a chunk and takes what there is, up to `frames` in all. Answers what of the chunk was not used.
+    fn feed<'c>(
+        &self,
+        decoder: &mut Decoder<H, &mut [u8]>,
+        seen: &mut Seen,
+        mut chunk: &'c [u8],
+        frames: usize,
+    ) -> Result<&'c [u8], &'static str> {
+        let pull = matches!(self.way, Way::Pull | Way::PullEvent);
+        let limit = if self.way == Way::Stream { self.limit } else { 0 };
+        while seen.frames < frames || seen.streaming.is_some() {
+            if pull {
+                let status = if self.way == Way::Pull { decoder.poll() } else { decoder.poll_event(limit) };
+                if let Err(error) = status
+                    && seen.error.is_some_and(|before| before != error)
+                {
+                    return Err("`poll` has another error");
+                }
+                if let Ok(Status::Need(n)) = status {
+                    if n == 0 || n != decoder.need() {
+                        return Err("`poll` and `need` differ");
+                    }
+                    if chunk.is_empty() {
+                        break;
+                    }
+                    let space = decoder.space();
+                    let n = space.len().min(chunk.len());
+                    let (now, later) = chunk.split_at(n);
+                    space.get_mut(..n).unwrap_or_default().copy_from_slice(now);
+                    chunk = later;
+                    if n == 0 || decoder.commit(n).is_err() {
+                        return Err("no space although more is needed");
+                    }
+                    continue;
+                }
+            }
+            let mut nothing = &[][..];
+            let input = if pull { &mut nothing } else { &mut chunk };
+            let event = match self.way {
+                Way::Decode => decoder.decode(input).map(|frame| frame.map(Event::Frame)),
+                Way::Pull => decoder.next_frame().map(|frame| frame.map(Event::Frame)),
+                Way::PullEvent => decoder.next_event(limit),
+                _ => decoder.event(input, limit),
+            };
+            match event {
+                Ok(Some(event)) => self.see(seen, event)?,
+                Ok(None) if pull => return Err("`poll` said ready, and there is nothing"),
+                Ok(None) if !input.is_empty() => return Err("nothing, but input is left"),
+                Ok(None) => break,
+                Err(error) => {
+                    if seen.error.is_some_and(|before| before != error) {
+                        return Err("another error");
+                    }
+                    // Once more, before the caller's next chunk repeats it, too.
+                    if seen.error.replace(error).is_some() {
+                        break;
+                    }
+                }
+            }
+        }
+        if seen.error.is_some() && decoder.need() != 0 {
+            return Err("more is needed, although there is an error");
+        }
+        Ok(chunk)
+    }
+
+    fn see(&self, seen: &mut Seen, event: Event<'_>) -> Result<(), &'static str> {
+        if seen.error.is_some() {
+            return Err("something after an error");
+        }
+        let (mut fields, mut fields_out) = (&[][..], [0; MAX_HEADER]);
+        let mut expect = |bytes: &[u8]| {
+            let expected = self.vector.wire.get(seen.bytes..seen.bytes + bytes.len());
+            seen.bytes += bytes.len();
+            if expected == Some(bytes) { Ok(()) } else { Err("other bytes") }
+        };
+        let Some(wanted) = self.vector.frames.get(seen.frames) else {
+            // A frame larger than the store may begin, and be cut off in its payload.
+            let End::Truncated { want, .. } = self.vector.end else { return Err("a frame too many") };
+            return match event {
+                Event::Begin { header, payload } if (header.len() as u64 + payload) == want as u64 => {
+                    expect(header)
+                }
+                Event::Data(piece) => expect(piece),
+                _ => Err("a frame too many"),
+            };
+        };
+        match event {
+            Event::Frame(frame) => {
+                expect(frame.bytes())?;
+                if let Ok(checked) = self.vector.field.check() {
+                    fields = checked.fields(frame.header(), &mut fields_out);
+                }
+                if (fields, frame.payload()) != *wanted {
+                    return Err("another frame");
+                }
+                seen.frames += 1;
+            }
+            Event::Begin { header, payload } => {
+                expect(header)?;
+                if let Ok(checked) = self.vector.field.check() {
+                    fields = checked.fields(header, &mut fields_out);
+                }
+                if (fields, payload) != (wanted.0, wanted.1.len() as u64) || seen.streaming.is_some() {
+                    return Err("another frame begins");
+                }
+                seen.streaming = Some(wanted.1.len());
+            }
+            Event::Data(piece) => {
+                expect(piece)?;
+                let left = seen.streaming.and_then(|left| left.checked_sub(piece.len()));
+                if left.is_none() || piece.is_empty() {
+                    return Err("a piece too many");
+                }
+                seen.streaming = left;
+            }
+            Event::End => {
+                if seen.streaming.take() != Some(0) {
+                    return Err("an end too early");
+                }
+                seen.frames += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn ended(&self, decoder: &mut Decoder<H, &mut [u8]>, seen: &Seen) -> Result<(), &'static str> {
+        if seen.frames != self.vector.frames.len() {
+            return Err("frames are missing");
+        }
+        let end = decoder.finish();
+        let right = match (self.vector.end, end) {
+            (End::Clean, Ok(())) => seen.error.is_none(),
+            (End::Truncated { have, want }, Err(end)) => {
+                seen.error.is_none()
+                    && match end {
+                        FinishError::Truncated { have: h, want: w } if self.way == Way::Stream => {
+                            h == have && w <= want
+                        }
+                        FinishError::TruncatedPayload { missing } if self.way == Way::Stream => {
+                            missing == (want - have) as u64
+                        }
+                        _ => end == FinishError::Truncated { have, want },
+                    }
+            }
+            (End::Refused(error), Err(FinishError::Protocol(last))) => {
+                self.same_error(seen.error, error) && self.same_error(Some(last), error)
+            }
+            _ => false,
+        };
+        if !right {
+            return Err("another end");
+        }
+        if decoder.is_mid_frame() != matches!(self.vector.end, End::Truncated { .. }) {
+            return Err("wrong about whether a frame is under way");
+        }
+        if decoder.frames() as usize != self.vector.frames.len() {
+            return Err("the frames were counted wrong");
+        }
+        Ok(())
+    }
+
+    fn same_error(&self, seen: Option<DecodeError>, wanted: DecodeError) -> bool {
+        match (seen, wanted) {
+            // `finish` knows no limit but that of whole frames.
+            (Some(DecodeError::TooLong { declared, .. }), DecodeError::TooLong { declared: wanted, .. })
+                if self.way == Way::Stream =>
+            {
+                declared == wanted
+            }
+            _ => seen == Some(wanted),
+        }
+    }
+}

@@ -15,12 +15,13 @@ pub enum ReadError<E> {
     Protocol(DecodeError),
     /// The peer's stream ended inside a frame.
     Truncated(FinishError),
-    /// No frame began within the time allowed between frames.
+    /// No frame began within the time allowed between frames. The next call waits as long again.
     Idle {
         /// What was allowed.
         allowed: Duration,
     },
-    /// A frame began but was not complete within the time allowed for its length.
+    /// A frame began but was not complete within the time allowed for its length. Every later call repeats
+    /// it.
     TooSlow {
         /// What was allowed.
         allowed: Duration,

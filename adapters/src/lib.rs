@@ -8,6 +8,7 @@
 //! | [`tokio`](mod@tokio) | `tokio` | any `tokio::io::AsyncRead` and `AsyncWrite` |
 //!
 //! ```
+//! # #[cfg(feature = "std")] fn main() -> Result<(), Box<dyn core::error::Error>> {
 //! use ringframe::formats;
 //! use ringframe_io::std::{Reader, Writer};
 //!
@@ -19,7 +20,8 @@
 //! while let Some(frame) = reader.read_frame()? {
 //!     assert_eq!(frame.payload(), b"hello");
 //! }
-//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! # Ok(()) }
+//! # #[cfg(not(feature = "std"))] fn main() {}
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]

@@ -16,7 +16,8 @@ use crate::ReadError;
 /// ```
 /// use std::time::Duration;
 ///
-/// // 5 minutes between frames; 10 s for a frame and 1 s more for every 64 KiB that it declares.
+/// // 5 minutes between frames; 10 s for a frame, and 1 s more for every 64 KiB of it that are to come when
+/// // its length is known.
 /// let patience = ringframe_io::Patience {
 ///     idle: Some(Duration::from_secs(300)),
 ///     frame: Some(Duration::from_secs(10)),
@@ -30,7 +31,8 @@ pub struct Patience {
     pub idle: Option<Duration>,
     /// Time for a frame, from its first byte; `None`: for ever.
     pub frame: Option<Duration>,
-    /// The rate at which a declared length adds to `frame`, bytes per second; 0: it adds nothing.
+    /// The rate at which what is missing of a frame, when its length is known, adds to `frame`, bytes per
+    /// second (whole seconds only); 0: it adds nothing.
     pub bytes_per_second: u64,
 }
 
@@ -53,13 +55,13 @@ pub(crate) struct Watch {
     awaited: (u32, bool),
     /// Time spent in reads that waited for it.
     spent: Duration,
-    /// The most bytes that were ever missing of it: its length, once its header is there.
-    declared: u64,
+    /// The most bytes that were ever missing of it: once its header is there, all that did not come with it.
+    missing: u64,
 }
 
 impl Watch {
     pub(crate) const fn new() -> Self {
-        Self { patience: Patience::ENDLESS, awaited: (0, false), spent: Duration::ZERO, declared: 0 }
+        Self { patience: Patience::ENDLESS, awaited: (0, false), spent: Duration::ZERO, missing: 0 }
     }
 
     /// How much longer the next read may wait, `None` for ever. Called after `poll` answered `Need`.
@@ -68,33 +70,39 @@ impl Watch {
         decoder: &Decoder<H, B>,
     ) -> Result<Option<Duration>, ReadError<E>> {
         let begun = decoder.is_mid_frame();
-        let allowed = if begun { self.patience.frame } else { self.patience.idle };
-        let Some(mut allowed) = allowed else { return Ok(None) };
         let awaited = (decoder.frames(), begun);
         if awaited != self.awaited {
             self.awaited = awaited;
             self.spent = Duration::ZERO;
-            self.declared = 0;
+            self.missing = 0;
         }
-        self.declared = self.declared.max(decoder.need() as u64);
-        if begun && let Some(more) = self.declared.checked_div(self.patience.bytes_per_second) {
+        let allowed = if begun { self.patience.frame } else { self.patience.idle };
+        let Some(mut allowed) = allowed else { return Ok(None) };
+        self.missing = self.missing.max(decoder.need() as u64);
+        if begun && let Some(more) = self.missing.checked_div(self.patience.bytes_per_second) {
             allowed = allowed.saturating_add(Duration::from_secs(more));
         }
         match allowed.checked_sub(self.spent).filter(|left| !left.is_zero()) {
             Some(left) => Ok(Some(left)),
             None if begun => Err(ReadError::TooSlow { allowed, missing: decoder.need() }),
-            None => Err(ReadError::Idle { allowed }),
+            None => {
+                // The next call waits again: who goes on after it, having pinged the peer, must not spin.
+                self.spent = Duration::ZERO;
+                Err(ReadError::Idle { allowed })
+            }
         }
     }
 
-    /// Counts the time until the result is dropped as waited, also where a future is cancelled.
-    pub(crate) fn waiting(&mut self) -> impl Drop + '_ {
-        struct Waiting<'w>(&'w mut Duration, Instant);
+    /// Counts the time until the result is dropped as waited, also where a future is cancelled. `now` is the
+    /// clock that the waiting goes by.
+    pub(crate) fn waiting(&mut self, now: fn() -> Instant) -> impl Drop + '_ {
+        struct Waiting<'w>(&'w mut Duration, Instant, fn() -> Instant);
         impl Drop for Waiting<'_> {
             fn drop(&mut self) {
-                *self.0 = self.0.saturating_add(self.1.elapsed());
+                let Self(spent, since, now) = self;
+                **spent = spent.saturating_add(now().saturating_duration_since(*since));
             }
         }
-        Waiting(&mut self.spent, Instant::now())
+        Waiting(&mut self.spent, now(), now)
     }
 }

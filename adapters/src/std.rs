@@ -1,4 +1,4 @@
-//! Any [`std::io::Read`] and [`std::io::Write`].
+//! Any [`std::io::Read`](std_crate::io::Read) and [`std::io::Write`](std_crate::io::Write).
 //!
 //! `Interrupted` is retried. `WouldBlock` and `TimedOut` come back as [`ReadError::Io`] or
 //! [`WriteError::Io`] with all state kept, so that the next call goes on where this one stopped; on
@@ -35,10 +35,11 @@ use core::task::Poll;
 use core::time::Duration;
 use std_crate::boxed::Box;
 use std_crate::io::{self, Read, Write};
+use std_crate::time::Instant;
 use std_crate::vec;
 
 use ringframe::{
-    ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header, MAX_HEADER, Status, Store,
+    CommitError, ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header, MAX_HEADER, Status, Store,
 };
 
 use crate::patience::Watch;
@@ -83,7 +84,22 @@ pub enum Incoming<'r, R, H, B> {
 // The loops. Everything else in this file hands its parts to them.
 
 /// Reads until something is there to take; `false`: the stream ended between frames.
+#[inline]
 fn fill<R: Read, H: Header, B: Store>(
+    io: &mut R,
+    decoder: &mut Decoder<H, B>,
+    timer: &mut Timer<R>,
+    limit: u64,
+) -> Result<bool, ReadError<io::Error>> {
+    // Most frames arrive with others.
+    match decoder.poll_event(limit) {
+        Ok(Status::Ready) => Ok(true),
+        _ => fill_by_reading(io, decoder, timer, limit),
+    }
+}
+
+#[inline(never)]
+fn fill_by_reading<R: Read, H: Header, B: Store>(
     io: &mut R,
     decoder: &mut Decoder<H, B>,
     timer: &mut Timer<R>,
@@ -94,7 +110,7 @@ fn fill<R: Read, H: Header, B: Store>(
             None => io.read(decoder.space()),
             Some(set) => {
                 set(io, timer.watch.left(decoder)?).map_err(ReadError::Io)?;
-                let _waiting = timer.watch.waiting();
+                let _waiting = timer.watch.waiting(Instant::now);
                 io.read(decoder.space())
             }
         };
@@ -110,9 +126,15 @@ fn fill<R: Read, H: Header, B: Store>(
     Ok(true)
 }
 
-/// A socket whose time-out expired says either, depending on the system.
+/// A socket whose time-out expired says either, depending on the system. But on Unix the system's own
+/// `TimedOut` is a connection that keep-alive or the user time-out gave up, and reading on would find what
+/// looks like a clean end.
 fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+    match error.kind() {
+        io::ErrorKind::WouldBlock => true,
+        io::ErrorKind::TimedOut => cfg!(windows) || error.raw_os_error().is_none(),
+        _ => false,
+    }
 }
 
 /// A [`Patience`](crate::Patience) and how to tell the transport of it.
@@ -132,7 +154,8 @@ impl<S> Timer<S> {
 
 /// A blocking transport whose reads can be told how long to wait.
 pub trait ReadTimeout {
-    /// Lets reads from now on wait at most that long, `None`: for ever.
+    /// Lets reads from now on wait at most that long, `None`: for ever. One that waited in vain fails with
+    /// `WouldBlock` or `TimedOut`.
     ///
     /// # Errors
     /// Those of the transport.
@@ -176,23 +199,47 @@ fn drain<W: Write, H: Header, B: Store>(
 }
 
 /// Queues a frame, making room by writing; one larger than the store goes out past it.
+#[inline]
 fn push<W: Write, H: Header, B: Store>(
     io: &mut W,
     encoder: &mut Encoder<H, B>,
     fields: &[u8],
     payload: &[u8],
 ) -> Result<(), WriteError<io::Error>> {
-    match encoder.push_parts(fields, &[payload]) {
-        Err(EncodeError::NoRoom { needed, .. }) => {
-            drain(io, encoder, &[])?;
-            if needed <= encoder.capacity() as u64 {
-                encoder.push_parts(fields, &[payload])?;
-                return Ok(());
-            }
-            encoder.start(fields, payload.len() as u64)?;
-            drain(io, encoder, payload)
+    match outgoing::queue(encoder, fields, payload) {
+        Ok(()) => Ok(()),
+        Err(error) => push_by_writing(io, encoder, fields, payload, error),
+    }
+}
+
+#[inline(never)]
+fn push_by_writing<W: Write, H: Header, B: Store>(
+    io: &mut W,
+    encoder: &mut Encoder<H, B>,
+    fields: &[u8],
+    payload: &[u8],
+    error: EncodeError,
+) -> Result<(), WriteError<io::Error>> {
+    let EncodeError::NoRoom { needed, .. } = error else { return Err(error.into()) };
+    drain(io, encoder, &[])?;
+    if needed <= encoder.capacity() as u64 {
+        return Ok(outgoing::queue(encoder, fields, payload)?);
+    }
+    let direct = outgoing::start(encoder, fields, payload)?;
+    drain(io, encoder, direct)
+}
+
+/// Sends all that is queued, and what the transport may have queued itself.
+fn flush<W: Write, H: Header, B: Store>(
+    io: &mut W,
+    encoder: &mut Encoder<H, B>,
+) -> Result<(), WriteError<io::Error>> {
+    drain(io, encoder, &[])?;
+    loop {
+        match io.flush() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map_err(WriteError::Io),
         }
-        result => Ok(result?),
     }
 }
 
@@ -272,7 +319,8 @@ impl<R, H, B> PayloadReader<'_, R, H, B> {
 }
 
 /// A stream that ends inside the payload is [`io::ErrorKind::UnexpectedEof`], with
-/// [`FinishError`](ringframe::FinishError) as its source.
+/// [`FinishError`](ringframe::FinishError) as its source; [`ReadError::TooSlow`] is
+/// [`io::ErrorKind::TimedOut`].
 impl<R: Read, H: Header, B: Store> Read for PayloadReader<'_, R, H, B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() || self.left == 0 {
@@ -281,6 +329,9 @@ impl<R: Read, H: Header, B: Store> Read for PayloadReader<'_, R, H, B> {
         if self.decoder.buffered() == 0 {
             fill(self.io, self.decoder, self.timer, u64::MAX).map_err(|error| match error {
                 ReadError::Io(error) => error,
+                error @ (ReadError::Idle { .. } | ReadError::TooSlow { .. }) => {
+                    io::Error::new(io::ErrorKind::TimedOut, error)
+                }
                 error => io::Error::new(io::ErrorKind::UnexpectedEof, error),
             })?;
         }
@@ -296,16 +347,33 @@ impl<R: Read, H: Header, B: Store> Read for PayloadReader<'_, R, H, B> {
 pub struct Raw<'r, R, H, B> {
     io: &'r mut R,
     decoder: &'r mut Decoder<H, B>,
+    timer: &'r mut Timer<R>,
 }
 
 impl<R: Read, H: Header, B: Store> Read for Raw<'_, R, H, B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let piece = self.decoder.raw(&mut &[][..], buf.len());
-        if piece.is_empty() && !buf.is_empty() {
-            return self.io.read(buf);
+        if buf.is_empty() {
+            return Ok(0);
         }
-        buf[..piece.len()].copy_from_slice(piece);
-        Ok(piece.len())
+        let piece = self.decoder.raw(&mut &[][..], buf.len());
+        if !piece.is_empty() {
+            buf[..piece.len()].copy_from_slice(piece);
+            return Ok(piece.len());
+        }
+        loop {
+            if let Some(set) = self.timer.set {
+                set(self.io, self.timer.watch.patience.idle)?;
+            }
+            let n = self.io.read(buf)?;
+            let too_many = CommitError { committed: n, space: buf.len() };
+            let mut arrived = buf.get(..n).ok_or_else(|| io::Error::other(too_many))?;
+            // The decoder skips what is left of a payload that was not read; the rest is ours.
+            let raw = self.decoder.raw(&mut arrived, n).len();
+            if raw > 0 || n == 0 {
+                buf.copy_within(n - raw..n, 0);
+                return Ok(raw);
+            }
+        }
     }
 }
 
@@ -365,6 +433,7 @@ macro_rules! reading {
         ///
         /// # Errors
         /// [`ReadError`]; a frame larger than the store is [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
+        #[inline]
         pub fn read_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
             self.decoder.discard();
             match fill(&mut self.io, &mut self.decoder, &mut self.timer, 0)? {
@@ -373,11 +442,12 @@ macro_rules! reading {
             }
         }
 
-        /// The next frame, of up to `limit` bytes with its header: one larger than the store comes as a reader of its
-        /// payload.
+        /// The next frame: one larger than the store, up to `limit` bytes with its header, comes as a reader
+        /// of its payload.
         ///
         /// # Errors
-        /// [`ReadError`]; a frame larger than `limit` is [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
+        /// [`ReadError`]; a frame larger than the store and than `limit` is
+        /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
         pub fn read(&mut self, limit: u64) -> Result<Option<Incoming<'_, S, H, B>>, ReadError<io::Error>> {
             read(&mut self.io, &mut self.decoder, &mut self.timer, limit)
         }
@@ -389,9 +459,12 @@ macro_rules! reading {
         }
 
         /// Bytes that are not framed, from where the last frame ended: a protocol upgrade, or content that a
-        /// frame announced. Take no more than belongs there: `raw().take(n)`.
+        /// frame announced. Take no more than belongs there: `raw().take(n)`. A payload that was not read to
+        /// its end is skipped first. With a [`Patience`](crate::Patience), each read waits as long as between
+        /// frames.
         pub fn raw(&mut self) -> Raw<'_, S, H, B> {
-            Raw { io: &mut self.io, decoder: &mut self.decoder }
+            self.decoder.discard();
+            Raw { io: &mut self.io, decoder: &mut self.decoder, timer: &mut self.timer }
         }
 
         /// Sets how long reading waits for the peer, from now on: [`ReadError::Idle`] and
@@ -418,9 +491,10 @@ macro_rules! writing {
         ///
         /// # Errors
         /// [`WriteError`]. After an [`Io`](WriteError::Io) error a frame that fits the store is queued, and
-        /// [`flush`](Self::flush) goes on with it. One larger than the store goes out past it; if that stops
-        /// half-way, every later frame is refused with [`EncodeError::MidPayload`] until
-        /// [`resume`](Self::resume) has written the missing bytes.
+        /// [`flush`](Self::flush) goes on with it; unless others were queued before and left no room for it,
+        /// which the encoder's count of frames tells ([`push`](Self::push), then `flush`, need no such
+        /// question). One larger than the store goes out past it; if that stops half-way, every later frame is
+        /// refused with [`EncodeError::MidPayload`] until [`resume`](Self::resume) has written the missing bytes.
         pub fn send(&mut self, payload: &[u8]) -> Result<(), WriteError<io::Error>> {
             self.push(&[], payload)?;
             self.flush()
@@ -432,6 +506,7 @@ macro_rules! writing {
         /// # Errors
         /// [`WriteError`]. A frame that fits the store is queued or, after any error, not; for larger ones
         /// see [`send`](Self::send).
+        #[inline]
         pub fn push(&mut self, fields: &[u8], payload: &[u8]) -> Result<(), WriteError<io::Error>> {
             push(&mut self.io, &mut self.encoder, fields, payload)
         }
@@ -441,8 +516,7 @@ macro_rules! writing {
         /// # Errors
         /// [`WriteError`]; what was not sent stays queued, and the next call goes on.
         pub fn flush(&mut self) -> Result<(), WriteError<io::Error>> {
-            drain(&mut self.io, &mut self.encoder, &[])?;
-            self.io.flush().map_err(WriteError::Io)
+            flush(&mut self.io, &mut self.encoder)
         }
 
         /// Like [`flush`](Self::flush) on a non-blocking transport: `Pending` where it would block. All state

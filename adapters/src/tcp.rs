@@ -1,4 +1,4 @@
-//! Options of TCP sockets, through `socket2`: for [`::std::net`] streams, and for those of tokio, which are
+//! Options of TCP sockets, through `socket2`: for [`std::net`](std_crate::net) streams, and for those of tokio, which are
 //! the same sockets.
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! Any [`tokio::io::AsyncRead`](::tokio::io::AsyncRead) and [`AsyncWrite`]: the same names and the same
+//! Any [`tokio::io::AsyncRead`] and [`AsyncWrite`]: the same names and the same
 //! behaviour as [`std`](mod@crate::std).
 //!
 //! Reading is as cancel-safe as the transport's `read`, which for tokio's own is entirely. Writing is
@@ -10,6 +10,7 @@ use std_crate::boxed::Box;
 use std_crate::{io, vec};
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use ::tokio::time::Instant;
 use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header, Status, Store};
 
 use crate::patience::Watch;
@@ -114,7 +115,7 @@ impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
     async fn fill(&mut self, limit: u64) -> Result<bool, ReadError<io::Error>> {
         while let Status::Need(_) = self.decoder.poll_event(limit)? {
             let left = self.watch.left(&self.decoder)?;
-            let waiting = left.map(|_| self.watch.waiting());
+            let waiting = left.map(|_| self.watch.waiting(|| Instant::now().into_std()));
             let result = within(left, self.io.read(self.decoder.space())).await;
             drop(waiting);
             match result {
@@ -225,15 +226,14 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
     /// # Errors
     /// [`WriteError`].
     pub async fn push(&mut self, fields: &[u8], payload: &[u8]) -> Result<(), WriteError<io::Error>> {
-        match self.encoder.push_parts(fields, &[payload]) {
+        match outgoing::queue(&mut self.encoder, fields, payload) {
             Err(EncodeError::NoRoom { needed, .. }) => {
                 self.drain(&[]).await?;
                 if needed <= self.encoder.capacity() as u64 {
-                    self.encoder.push_parts(fields, &[payload])?;
-                    return Ok(());
+                    return Ok(outgoing::queue(&mut self.encoder, fields, payload)?);
                 }
-                self.encoder.start(fields, payload.len() as u64)?;
-                self.drain(payload).await
+                let direct = outgoing::start(&mut self.encoder, fields, payload)?;
+                self.drain(direct).await
             }
             result => Ok(result?),
         }
@@ -277,7 +277,12 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
     /// [`WriteError`].
     pub async fn flush(&mut self) -> Result<(), WriteError<io::Error>> {
         self.drain(&[]).await?;
-        self.within(|io| async move { io.flush().await }).await
+        loop {
+            let result = within(self.patience, self.io.flush()).await;
+            if let Some(done) = self.done(result) {
+                return done;
+            }
+        }
     }
 
     /// Sends all that is queued, then the end of the stream; reading goes on (a half-close).
@@ -288,7 +293,12 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
     /// [`WriteError`].
     pub async fn shutdown(&mut self) -> Result<(), WriteError<io::Error>> {
         self.drain(&[]).await?;
-        self.within(|io| async move { io.shutdown().await }).await
+        loop {
+            let result = within(self.patience, self.io.shutdown()).await;
+            if let Some(done) = self.done(result) {
+                return done;
+            }
+        }
     }
 
     /// Writes what is pending, then `direct`, which belongs to an announced payload.
@@ -306,14 +316,12 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
         Ok(())
     }
 
-    async fn within<'w, F: Future<Output = io::Result<()>>>(
-        &'w mut self,
-        operation: impl FnOnce(&'w mut W) -> F,
-    ) -> Result<(), WriteError<io::Error>> {
-        let allowed = self.patience;
-        match within(allowed, operation(&mut self.io)).await {
-            Some(result) => result.map_err(WriteError::Io),
-            None => Err(WriteError::Stalled { allowed: allowed.unwrap_or_default() }),
+    /// What came of an operation that moves no bytes; `None`: once more.
+    fn done(&self, result: Option<io::Result<()>>) -> Option<Result<(), WriteError<io::Error>>> {
+        match result {
+            Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => None,
+            Some(result) => Some(result.map_err(WriteError::Io)),
+            None => Some(Err(WriteError::Stalled { allowed: self.patience.unwrap_or_default() })),
         }
     }
 }

@@ -660,12 +660,18 @@ impl<H: Header, B: Store> Decoder<H, B> {
     ///
     /// # Errors
     /// Those of `decode`.
-    #[inline]
+    #[inline(always)]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
         match self.whole() {
             Some((header, frame)) => Ok(Some(self.take(header, frame))),
-            None => self.decode(&mut &[][..]),
+            None => self.next_slowly(),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_slowly(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
+        self.decode(&mut &[][..])
     }
 
     /// The next event that is buffered: [`event`](Self::event) without a chunk.

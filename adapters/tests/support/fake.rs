@@ -9,8 +9,6 @@ pub(crate) enum Step {
     Move(usize),
     /// Fails and moves nothing. For tasks, `WouldBlock` is `Pending`.
     Fail(ErrorKind),
-    /// Fails with an error of the system's own number.
-    FailOs(i32),
     /// Answers 0 and moves nothing.
     Zero,
     /// Says that it moved that many bytes more than it was offered.
@@ -29,21 +27,18 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    pub(crate) fn new(once: impl Into<Vec<Step>>, then: impl Into<Vec<Step>>) -> Self {
+        Self { once: once.into(), then: then.into(), calls: 0 }
+    }
+
     /// The steps in turn, for ever.
     pub(crate) fn cycle(then: impl Into<Vec<Step>>) -> Self {
-        Self { once: Vec::new(), then: then.into(), calls: 0 }
+        Self::new([], then)
     }
 
     /// The steps once, then everything at once.
     pub(crate) fn once(once: impl Into<Vec<Step>>) -> Self {
-        Self { once: once.into(), then: vec![ALL], calls: 0 }
-    }
-
-    /// `size` bytes a call, but the call number `at` fails.
-    pub(crate) fn fails_at(at: usize, kind: ErrorKind, size: usize) -> Self {
-        let mut once = vec![Step::Move(size); at];
-        once.push(Step::Fail(kind));
-        Self { once, then: vec![Step::Move(size)], calls: 0 }
+        Self::new(once, [ALL])
     }
 
     fn next(&mut self) -> Step {
@@ -122,7 +117,6 @@ impl Fake {
             Step::Zero => Ok((0, 0)),
             Step::Lie(more) => Ok((0, room + more)),
             Step::Fail(kind) => Err(kind.into()),
-            Step::FailOs(code) => Err(io::Error::from_raw_os_error(code)),
         };
         self.failed += usize::from(result.is_err());
         let moved = result.as_ref().map_or(0, |&(moves, _)| moves);

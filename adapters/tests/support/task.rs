@@ -31,11 +31,7 @@ fn pending(result: io::Result<usize>) -> Poll<io::Result<usize>> {
 }
 
 impl AsyncRead for Fake {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let result = self.get_mut().read(buf.initialize_unfilled());
         pending(result).map_ok(|n| buf.advance(n))
     }

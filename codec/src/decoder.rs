@@ -61,6 +61,10 @@ enum Look {
 
 #[inline(always)]
 fn look<H: Header>(format: &H, window: &[u8], limit: u64) -> Look {
+    let least = format.min_len().min(format.max_len());
+    if window.len() < least {
+        return Look::Need(least);
+    }
     match format.parse(window) {
         Ok(Parsed::Frame { header, frame }) => {
             if header as u64 > frame || header > format.max_len() || header == 0 {
@@ -180,9 +184,10 @@ impl<H: Header, B: Store> Decoder<H, B> {
     ///
     /// # Errors
     /// A header that can't be, or a frame larger than the store or the format's limit. Frames before it
-    /// have been given out; of `input` no more than the header at fault was used, which stays buffered, so
-    /// every later call repeats the error until [`reset`](Self::reset) (or until a verb that can do more
-    /// with it: `event` with a larger limit, `raw`, `into_parts`).
+    /// have been given out. Of `input` the header at fault was used, and no more than 256 bytes behind it;
+    /// all of that stays buffered, so every later call repeats the error, and uses nothing, until
+    /// [`reset`](Self::reset) (or until a verb that can do more with it: `event` with a larger limit, `raw`,
+    /// `into_parts`).
     #[inline(always)]
     pub fn decode<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Result<Option<Frame<'d>>, DecodeError> {
         loop {

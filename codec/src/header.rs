@@ -44,7 +44,7 @@ pub trait Header {
     /// [`Decoder::new`](crate::Decoder::new) check an array at compile time.
     const MAX_LEN: Option<usize> = None;
 
-    /// The first length worth a look, bytes; at least 1.
+    /// The first length worth a look, bytes, 1 to `max_len`: `parse` is never asked about less.
     fn min_len(&self) -> usize;
 
     /// The longest header, bytes; at most [`MAX_HEADER`].

@@ -86,7 +86,8 @@ impl<H: Header, B: Store> Encoder<H, B> {
     ///
     /// # Errors
     /// Those of [`begin`](Self::begin) and [`FrameWriter::finish`], and [`EncodeError::Serialize`]. Nothing
-    /// is queued then.
+    /// is queued then. How large the rest of a message would have been is not known, so the `needed` of
+    /// [`EncodeError::NoRoom`] is a lower bound.
     pub fn push_message<T: serde::Serialize + ?Sized>(&mut self, message: &T) -> Result<(), EncodeError> {
         let mut refused = None;
         let writer = self.begin(&[])?;

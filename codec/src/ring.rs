@@ -163,13 +163,6 @@ impl Ring {
     pub(crate) fn shift_newest(&self, store: &mut [u8], n: usize, by: usize) {
         let to = self.len().wrapping_sub(n);
         let from = to.wrapping_sub(by);
-        if !self.is_wrapped() {
-            let (from, to) = (self.start.wrapping_add(from), self.start.wrapping_add(to));
-            if from <= to && to.checked_add(n).is_some_and(|end| end <= store.len()) {
-                store.copy_within(from..from.wrapping_add(n), to);
-            }
-            return;
-        }
         for i in (0..n).rev() {
             let byte = store.get(self.place(from.wrapping_add(i))).copied().unwrap_or_default();
             if let Some(slot) = store.get_mut(self.place(to.wrapping_add(i))) {
@@ -246,10 +239,19 @@ impl Ring {
     }
 }
 
-/// `copy_within` with its bounds checked here, where the compiler sees it.
+/// Moves bytes to the front of the store, in steps that don't overlap: `copy_within` would bring panics into a
+/// program that is built for size.
 fn move_to_front(store: &mut [u8], from: Range<usize>) {
-    if from.start <= from.end && from.end <= store.len() {
-        store.copy_within(from, 0);
+    let (mut from, mut to, end) = (from.start, 0, from.end);
+    while from < end {
+        let n = end.wrapping_sub(from);
+        let Some((front, back)) = store.split_at_mut_checked(from) else { return };
+        let moved = copy(front.get_mut(to..).unwrap_or_default(), back.get(..n).unwrap_or_default());
+        if moved == 0 {
+            return;
+        }
+        from = from.wrapping_add(moved);
+        to = to.wrapping_add(moved);
     }
 }
 

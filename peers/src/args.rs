@@ -250,10 +250,14 @@ pub(crate) struct Decode {
     pub(crate) wire: WireArgs,
 }
 
+/// A century.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(Duration::ZERO) => Err("it must be more than nothing".into()),
-        Ok(duration) => Ok(duration),
+        // A clock that counts to the end of all times would overflow.
+        Ok(duration) => Ok(duration.min(LONGEST)),
         Err(error) => Err(format!("{error}; say 500ms, 10s, 5min")),
     }
 }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::args::Call;
 use crate::failure::{Code, Failure};
-use crate::filter::{Printer, read_line};
+use crate::filter::{Printer, longest_line, read_line};
 use crate::net;
 use crate::output::{Output, Verbosity};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
@@ -28,6 +28,12 @@ use crate::wire::{DEFAULT_MAX_FRAME, RING};
 const AFTERWARDS: Duration = Duration::from_secs(1);
 
 type Message = Result<Vec<u8>, Failure>;
+
+/// How many batches of messages wait for the sender.
+const BATCHES: usize = 2;
+
+/// How many bytes make a batch: what waits is bounded by its bytes, not by its messages.
+const BATCH: usize = RING;
 
 pub(crate) fn run(args: Call, output: Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -48,18 +54,20 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
     let max_frame = args.wire.max_frame.unwrap_or(DEFAULT_MAX_FRAME);
     let format = args.wire.wire.limited(max_frame);
     let fields = args.wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
+    let planned = (!args.messages.is_empty()).then_some(args.messages.len() as u64);
     let messages = messages(args.messages, args.send_hex, format, fields.clone())?;
 
     let stream = net::connect(&args.address, args.timeout).await?;
     output.say(Verbosity::Verbose, || format!("connected to {}", args.address));
-    let state = State::new(args.replies);
+    let state = State::new(args.replies, planned);
     let (read, write) = stream.into_split();
     let fits = |error: ringframe::ConfigError| Failure::new(Code::Usage, error.to_string());
     let reader = Reader::with_capacity(Watched { io: read, state: &state }, format, RING).map_err(fits)?;
     let writer = Writer::with_capacity(Watched { io: write, state: &state }, format, RING).map_err(fits)?;
     let mut receiver =
         Receiver { reader, printer: Printer::new(args.show, output), max_frame, state: &state };
-    let mut sender = Sender { writer, messages, fields, half_close: args.half_close, state: &state };
+    let batch = Vec::new().into_iter();
+    let mut sender = Sender { writer, messages, batch, fields, half_close: args.half_close, state: &state };
 
     let result = {
         let receiving = receiver.run();
@@ -89,17 +97,24 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
     receiver.printer.flush()?;
     // A protocol error or a closed standard output says more than the send that failed because of it.
     let sent = result?;
-    if let Some(Err(failure)) = sent {
-        return Err(failure);
-    }
     let (got, of) = (state.received.get(), state.expected_now());
-    if got < of {
-        return Err(Failure::new(
-            Code::Connection,
-            format!("{} closed the connection: {got} of {of} replies came", args.address),
-        ));
+    match sent {
+        Some(Err(Unsent::Message(failure))) => return Err(failure),
+        Some(Err(Unsent::Write(error))) => {
+            return Err(Failure::write(&format!("{got} of {of} replies came"), &error));
+        }
+        Some(Ok(())) | None => {}
     }
-    Ok(())
+    let enough = args.replies.is_some_and(|wanted| got >= wanted);
+    let missing = match () {
+        () if got < of => "",
+        () if !state.all_sent.get() && !enough => ", and not every message was sent",
+        () => return Ok(()),
+    };
+    Err(Failure::new(
+        Code::Connection,
+        format!("{} closed the connection: {got} of {of} replies came{missing}", args.address),
+    ))
 }
 
 /// What both directions know of each other.
@@ -108,10 +123,14 @@ struct State {
     sent: Cell<u64>,
     /// Whether no more are to be sent.
     all_sent: Cell<bool>,
+    /// Whether everything so far is sent and the next message is not there yet.
+    awaits_input: Cell<bool>,
     /// Whole replies.
     received: Cell<u64>,
     /// `--replies`.
     wanted: Option<u64>,
+    /// How many messages there will be, if that is known.
+    planned: Option<u64>,
     /// When a byte last moved, in either direction.
     progress: Cell<Instant>,
     /// A count changed.
@@ -119,12 +138,14 @@ struct State {
 }
 
 impl State {
-    fn new(wanted: Option<u64>) -> Self {
+    fn new(wanted: Option<u64>, planned: Option<u64>) -> Self {
         Self {
             sent: Cell::new(0),
             all_sent: Cell::new(false),
+            awaits_input: Cell::new(false),
             received: Cell::new(0),
             wanted,
+            planned,
             progress: Cell::new(Instant::now()),
             changed: Notify::new(),
         }
@@ -132,7 +153,7 @@ impl State {
 
     /// How many replies there should be, as far as is known now.
     fn expected_now(&self) -> u64 {
-        self.wanted.unwrap_or(self.sent.get())
+        self.wanted.or(self.planned).unwrap_or(self.sent.get())
     }
 
     /// Whether everything is sent and answered.
@@ -142,7 +163,8 @@ impl State {
 
     /// Whether nothing is owed by the peer: the user, or a program before us, takes its time.
     fn is_at_rest(&self) -> bool {
-        !self.all_sent.get() && self.received.get() >= self.sent.get()
+        let owed = self.wanted.map_or(self.sent.get(), |wanted| wanted.min(self.sent.get()));
+        self.awaits_input.get() && self.received.get() >= owed
     }
 
     fn give_up_sending(&self) {
@@ -167,22 +189,37 @@ async fn watchdog(state: &State, patience: Duration) {
     }
 }
 
+/// Why sending ended early.
+enum Unsent {
+    /// A message can't be sent.
+    Message(Failure),
+    Write(WriteError<io::Error>),
+}
+
+impl From<WriteError<io::Error>> for Unsent {
+    fn from(error: WriteError<io::Error>) -> Self {
+        Self::Write(error)
+    }
+}
+
 /// Puts messages on the wire.
 struct Sender<'s> {
     writer: Writer<Watched<'s, OwnedWriteHalf>, Limited<Checked>, Box<[u8]>>,
-    messages: mpsc::Receiver<Message>,
+    messages: mpsc::Receiver<Vec<Message>>,
+    /// What is next of them.
+    batch: std::vec::IntoIter<Message>,
     fields: Vec<u8>,
     half_close: bool,
     state: &'s State,
 }
 
 impl Sender<'_> {
-    async fn run(&mut self) -> Result<(), Failure> {
+    async fn run(&mut self) -> Result<(), Unsent> {
         let result = self.send_all().await;
-        if let Err(failure) = result {
+        if let Err(unsent) = result {
             // What went before it is not held back.
             let _ = self.writer.flush().await;
-            return Err(failure);
+            return Err(unsent);
         }
         self.state.give_up_sending();
         while !self.half_close && !self.state.is_complete() {
@@ -193,38 +230,49 @@ impl Sender<'_> {
         Ok(())
     }
 
-    async fn send_all(&mut self) -> Result<(), Failure> {
+    async fn send_all(&mut self) -> Result<(), Unsent> {
         loop {
-            let message = match self.messages.try_recv() {
-                Ok(message) => message,
-                Err(mpsc::error::TryRecvError::Disconnected) => break,
-                Err(mpsc::error::TryRecvError::Empty) => {
-                    self.writer.flush().await.map_err(send_failure)?;
-                    match self.messages.recv().await {
-                        Some(message) => message,
-                        None => break,
-                    }
-                }
-            };
-            let message = message?;
-            if self.state.is_at_rest() {
-                self.state.progress.set(Instant::now());
-            }
+            let Some(message) = self.next().await? else { break };
             match self.writer.push(&self.fields, &message).await {
                 Err(WriteError::Encode(error)) => {
                     let number = self.state.sent.get() + 1;
-                    return Err(Failure::new(Code::Other, format!("message {number}: {error}")));
+                    let message = format!("message {number}: {error}");
+                    return Err(Unsent::Message(Failure::new(Code::Other, message)));
                 }
-                result => result.map_err(send_failure)?,
+                result => result?,
             }
             self.state.sent.set(self.state.sent.get() + 1);
         }
-        self.writer.flush().await.map_err(send_failure)
+        Ok(self.writer.flush().await?)
     }
-}
 
-fn send_failure(error: WriteError<io::Error>) -> Failure {
-    Failure::write("sending", &error)
+    /// The next message; `None` after the last.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, Unsent> {
+        loop {
+            if let Some(message) = self.batch.next() {
+                return message.map(Some).map_err(Unsent::Message);
+            }
+            let batch = match self.messages.try_recv() {
+                Ok(batch) => Some(batch),
+                Err(mpsc::error::TryRecvError::Disconnected) => None,
+                Err(mpsc::error::TryRecvError::Empty) => {
+                    self.writer.flush().await?;
+                    self.state.awaits_input.set(true);
+                    let batch = self.messages.recv().await;
+                    if self.state.is_at_rest() {
+                        // What is sent now has all its time.
+                        self.state.progress.set(Instant::now());
+                    }
+                    self.state.awaits_input.set(false);
+                    batch
+                }
+            };
+            match batch {
+                Some(batch) => self.batch = batch.into_iter(),
+                None => return Ok(None),
+            }
+        }
+    }
 }
 
 /// Takes replies off the wire.
@@ -238,16 +286,19 @@ struct Receiver<'s> {
 impl Receiver<'_> {
     /// Until the peer closes, or a while after everything is there.
     async fn run(&mut self) -> Result<(), Failure> {
+        let state = self.state;
+        let afterwards = afterwards(state);
+        tokio::pin!(afterwards);
         loop {
             if !self.reader.is_ready(self.max_frame) {
                 // Show what there is before waiting for more.
                 self.printer.flush()?;
             }
-            let state = self.state;
+            // The end comes first, so that a peer that never stops is not listened to for ever.
             let event = tokio::select! {
                 biased;
+                () = &mut afterwards => return Ok(()),
                 event = self.reader.read_event(self.max_frame) => event,
-                () = afterwards(state) => return Ok(()),
             };
             let event = match event {
                 Ok(Some(event)) => event,
@@ -259,6 +310,8 @@ impl Receiver<'_> {
             };
             let whole = matches!(event, ringframe::Event::Frame(_) | ringframe::Event::End);
             self.printer.event(event)?;
+            // Whoever reads our output may have kept us waiting; the peer has not.
+            state.progress.set(Instant::now());
             if whole {
                 state.received.set(state.received.get() + 1);
                 state.changed.notify_waiters();
@@ -294,10 +347,10 @@ fn messages(
     hex: bool,
     format: Limited<Checked>,
     fields: Vec<u8>,
-) -> Result<mpsc::Receiver<Message>, Failure> {
-    let (to, messages) = mpsc::channel(1024);
+) -> Result<mpsc::Receiver<Vec<Message>>, Failure> {
+    let (to, messages) = mpsc::channel(BATCHES);
     if arguments.is_empty() {
-        std::thread::spawn(move || read_lines(&to, hex));
+        std::thread::spawn(move || read_lines(&to, hex, format.max_frame()));
         return Ok(messages);
     }
     // Everything that can be wrong with arguments is better known before anything is sent.
@@ -312,15 +365,10 @@ fn messages(
         if let Err(error) = check {
             return Err(Failure::new(Code::Other, format!("message {}: {error}", all.len() + 1)));
         }
-        all.push(message);
+        all.push(Ok(message));
     }
-    tokio::spawn(async move {
-        for message in all {
-            if to.send(Ok(message)).await.is_err() {
-                break;
-            }
-        }
-    });
+    // There is room: this is the first batch, and the only one.
+    let _ = to.try_send(all);
     Ok(messages)
 }
 
@@ -342,29 +390,37 @@ fn argument_bytes(argument: &str, hex: bool) -> Result<Vec<u8>, Failure> {
 }
 
 /// Runs in a thread of its own, until the end of standard input.
-fn read_lines(to: &mpsc::Sender<Message>, hex: bool) {
+fn read_lines(to: &mpsc::Sender<Vec<Message>>, hex: bool, max_frame: u64) {
     let prompt = io::stdin().is_terminal() && io::stderr().is_terminal();
     let mut input = BufReader::with_capacity(RING, io::stdin());
     let mut number = 0_u64;
+    let (mut batch, mut bytes) = (Vec::new(), 0);
     loop {
         if prompt {
             let _ = write!(io::stderr(), "> ");
         }
         let mut line = Vec::new();
         number += 1;
-        let message = match read_line(&mut input, &mut line) {
-            Ok(false) => return,
+        let message = match read_line(&mut input, &mut line, longest_line(max_frame, hex)) {
+            Ok(false) => break,
             Ok(true) if !hex => Ok(line),
             Ok(true) => hex::decode(line.trim_ascii()).map_err(|error| {
-                Failure::new(Code::Usage, format!("line {number} is not hexadecimal: {error}"))
+                Failure::new(Code::Other, format!("line {number} is not hexadecimal: {error}"))
             }),
-            Err(error) => Err(Failure::new(Code::Other, format!("can't read standard input: {error}"))),
+            Err(error) => Err(Failure::new(Code::Other, format!("standard input, line {number}: {error}"))),
         };
         let failed = message.is_err();
-        if to.blocking_send(message).is_err() || failed {
-            return;
+        bytes += message.as_ref().map_or(0, Vec::len) + size_of::<Message>();
+        batch.push(message);
+        // A line never waits for one that is not there yet.
+        if failed || bytes >= BATCH || !input.buffer().contains(&b'\n') {
+            bytes = 0;
+            if to.blocking_send(std::mem::take(&mut batch)).is_err() || failed {
+                return;
+            }
         }
     }
+    let _ = to.blocking_send(batch);
 }
 
 /// A transport whose every byte is progress.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::args::{Decode, Encode, Show};
 use crate::failure::{Code, Failure};
-use crate::output::{Output, buffered_stdout, payload_json};
+use crate::output::{Output, buffered_stdout, json_line, payload_json};
 use crate::text::Escaper;
 use crate::wire::RING;
 
@@ -28,21 +28,31 @@ fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
     Ok(Box::new(file))
 }
 
-/// Takes the line end off; `false` at the end of the input. An empty line is an empty message.
-pub(crate) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+/// Takes the line end off; `false` at the end of the input. An empty line is an empty message. A line of more
+/// than `longest` bytes is an error, and not kept in memory.
+pub(crate) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>, longest: u64) -> io::Result<bool> {
     line.clear();
-    if input.read_until(b'\n', line)? == 0 {
+    if input.take(longest.saturating_add(1)).read_until(b'\n', line)? == 0 {
         return Ok(false);
     }
     if line.last() == Some(&b'\n') {
         line.pop();
+    } else if line.len() as u64 > longest {
+        let why = format!("more than {longest} bytes, which no message within --max-frame has");
+        return Err(io::Error::other(why));
     }
     Ok(true)
 }
 
+/// The longest line to look at: somewhat more than fits a frame, so that the usual mistake is told exactly.
+pub(crate) fn longest_line(max_frame: u64, hex: bool) -> u64 {
+    max_frame.saturating_add(RING as u64).saturating_mul(if hex { 2 } else { 1 })
+}
+
 pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
     let fields = args.wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
-    let format = args.wire.wire.limited(args.wire.max_frame.unwrap_or(u64::MAX));
+    let max_frame = args.wire.max_frame.unwrap_or(u64::MAX);
+    let format = args.wire.wire.limited(max_frame);
     let mut input = BufReader::with_capacity(RING, open(&args.file)?);
     let mut writer = Writer::with_capacity(io::stdout(), format, RING)
         .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
@@ -52,15 +62,18 @@ pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
     };
     let mut line = Vec::new();
     let mut number = 0_u64;
-    while read_line(&mut input, &mut line)
-        .map_err(|error| Failure::new(Code::Other, format!("can't read {}: {error}", args.file.display())))?
-    {
+    loop {
         number += 1;
         let bad = |writer: &mut Writer<_, _, _>, why: String| {
             // The good lines before it are not lost.
             let _ = writer.flush();
             Failure::new(Code::Other, format!("line {number}: {why}"))
         };
+        match read_line(&mut input, &mut line, longest_line(max_frame, args.hex)) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => return Err(bad(&mut writer, error.to_string())),
+        }
         if args.hex {
             line = match hex::decode(line.trim_ascii()) {
                 Ok(bytes) => bytes,
@@ -71,8 +84,8 @@ pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
             Err(ringframe_io::WriteError::Encode(error)) => return Err(bad(&mut writer, error.to_string())),
             result => result.map_err(write)?,
         }
-        // Nobody should wait for a line that was typed.
-        if input.buffer().is_empty() {
+        // A line never waits for one that is not there yet.
+        if !input.buffer().contains(&b'\n') {
             writer.flush().map_err(write)?;
         }
     }
@@ -206,7 +219,7 @@ impl Printer {
         if let Some(whole) = whole {
             payload_json(&mut object, whole);
         }
-        writeln!(self.out, "{}", Value::Object(object)).map_err(Failure::stdout)
+        writeln!(self.out, "{}", json_line(&Value::Object(object))).map_err(Failure::stdout)
     }
 
     fn data(&mut self, piece: &[u8]) -> Result<(), Failure> {

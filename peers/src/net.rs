@@ -53,20 +53,19 @@ async fn resolve(address: &str) -> Result<Vec<SocketAddr>, Failure> {
 
 /// Connects to the first address of `HOST:PORT` that answers, within `timeout`.
 pub(crate) async fn connect(address: &str, timeout: Duration) -> Result<TcpStream, Failure> {
-    let addresses = resolve(address).await?;
     let attempt = async {
-        let stream = TcpStream::connect(&addresses[..]).await?;
-        tcp::Options::default().apply(&stream)?;
-        Ok(stream)
+        let addresses = resolve(address).await?;
+        let stream = TcpStream::connect(&addresses[..]).await;
+        stream
+            .and_then(|stream| tcp::Options::default().apply(&stream).map(|()| stream))
+            .map_err(|error| refused(address, &error))
     };
-    match tokio::time::timeout(timeout, attempt).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(refused(address, &error)),
-        Err(_) => Err(Failure::new(
+    tokio::time::timeout(timeout, attempt).await.unwrap_or_else(|_| {
+        Err(Failure::new(
             Code::Connection,
             format!("{address} did not answer within {}", humantime::format_duration(timeout)),
-        )),
-    }
+        ))
+    })
 }
 
 fn refused(address: &str, error: &io::Error) -> Failure {

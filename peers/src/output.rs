@@ -1,11 +1,13 @@
 //! Where results and everything else go: results to standard output, the rest to standard error.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
+use crate::text::is_harmful;
 
 /// Whether colours are used. `auto` asks the terminal, `NO_COLOR`, `CLICOLOR` and `TERM`.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -50,7 +52,8 @@ impl Output {
     /// Prints a result line at once: as `text`, or as the JSON object.
     pub(crate) fn result(self, text: &str, json: impl FnOnce() -> Value) -> Result<(), Failure> {
         let mut out = anstream::stdout().lock();
-        let result = if self.json { writeln!(out, "{}", json()) } else { writeln!(out, "{text}") };
+        let result =
+            if self.json { writeln!(out, "{}", json_line(&json())) } else { writeln!(out, "{text}") };
         result.and_then(|()| out.flush()).map_err(Failure::stdout)
     }
 
@@ -67,6 +70,16 @@ impl Output {
 pub(crate) fn complain(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     let _ = writeln!(anstream::stderr().lock(), "{style}error:{style:#} {message}");
+}
+
+/// A value as JSON in which nothing can do anything to a terminal: JSON itself escapes only some of that.
+pub(crate) fn json_line(value: &Value) -> String {
+    let mut line = String::new();
+    // Outside of strings there is only ASCII; in them, every character may be escaped.
+    for c in value.to_string().chars() {
+        let _ = if is_harmful(c) { write!(line, "\\u{:04x}", u32::from(c)) } else { line.write_char(c) };
+    }
+    line
 }
 
 /// A payload in a JSON object: as `text` where it is text, else as `hex`.

@@ -62,16 +62,25 @@ fn hex(bytes: &[u8], out: &mut String) {
 fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         let _ = match c {
-            '\0'..='\x1f' | '\x7f' => write!(out, "\\x{:02x}", u32::from(c)),
-            '\u{80}'..='\u{9f}'
+            c if !is_harmful(c) => out.write_char(c),
+            c if c.is_ascii() => write!(out, "\\x{:02x}", u32::from(c)),
+            c => write!(out, "\\u{{{:x}}}", u32::from(c)),
+        };
+    }
+}
+
+/// Whether a character could do something to a terminal: control characters, DEL, C1 and bidirectional controls.
+pub(crate) fn is_harmful(c: char) -> bool {
+    matches!(
+        c,
+        '\0'..='\x1f'
+            | '\x7f'..='\u{9f}'
             | '\u{61c}'
             | '\u{200e}'
             | '\u{200f}'
             | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => write!(out, "\\u{{{:x}}}", u32::from(c)),
-            c => out.write_char(c),
-        };
-    }
+            | '\u{2066}'..='\u{2069}'
+    )
 }
 
 #[cfg(test)]

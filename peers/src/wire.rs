@@ -107,7 +107,10 @@ fn number<T: FromStr<Err: std::fmt::Display>>(key: &str, value: &str) -> Result<
 
 /// A number of bytes: `4096`, `64KiB`, `8MiB`.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
-    text.parse::<bytesize::ByteSize>().map(|size| size.as_u64())
+    match text.parse::<bytesize::ByteSize>() {
+        Ok(size) => Ok(size.as_u64()),
+        Err(_) => Err("it is not a number of bytes: say 4096, 64KiB, 8MiB".into()),
+    }
 }
 
 /// How a description is written; the inverse of [`describe`].

@@ -5,3 +5,8 @@
 pub mod vectors;
 
 pub use vectors::{End, Failure, VECTORS, Vector, Way, check, check_as};
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

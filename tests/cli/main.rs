@@ -1,0 +1,16 @@
+//! The tool as its users meet it: real processes, real sockets, what they print and how they exit.
+//!
+//! Every wait is for a condition and ends at [`support::DEADLINE`]; nothing is measured in time but the
+//! limits that are under test.
+
+#![cfg(unix)]
+
+mod call;
+mod failures;
+mod filters;
+mod hostile;
+mod output;
+mod python;
+mod serve;
+mod support;
+mod terminal;

@@ -1,0 +1,92 @@
+//! On a terminal: a prompt, replies as they come, colours.
+
+use std::fs::File;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::support::{Process, Server, Stream, ringframe};
+
+/// A pseudo-terminal: what is typed there, and what is shown.
+struct Terminal {
+    keyboard: File,
+    screen: Stream,
+    name: String,
+}
+
+impl Terminal {
+    fn new() -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let keyboard = File::from(master);
+        let screen = Stream::collect(keyboard.try_clone().unwrap());
+        Self { keyboard, screen, name }
+    }
+
+    fn end(&self) -> Stdio {
+        File::options().read(true).write(true).open(&self.name).unwrap().into()
+    }
+
+    fn run(&self, mut command: Command) -> Process {
+        command.stdin(self.end()).stdout(self.end()).stderr(self.end());
+        Process::spawn_as_is(command)
+    }
+
+    fn types(&mut self, text: &str) {
+        self.keyboard.write_all(text.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn a_conversation() {
+    let server = Server::start(&["upper"]);
+    let mut terminal = Terminal::new();
+    let call = terminal.run(ringframe(["call", &server.address]));
+    terminal.screen.wait_for(1, &["> "]);
+    for (line, reply) in [("hello\n", "HELLO"), ("how are you\n", "HOW ARE YOU")] {
+        terminal.types(line);
+        terminal.screen.wait_for(1, &[reply]);
+    }
+    // The end of input, as a terminal says it.
+    terminal.types("\x04");
+    call.finish(b"").code(0);
+    server.stop();
+}
+
+#[test]
+fn no_prompt_where_nobody_sees_it() {
+    let server = Server::start(&["upper"]);
+    let mut terminal = Terminal::new();
+    let mut command = ringframe(["call", &server.address]);
+    command.stdin(terminal.end()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let call = Process::spawn_as_is(command);
+    terminal.types("hello\n");
+    call.stdout.wait_for(1, &["HELLO"]);
+    terminal.types("\x04");
+    call.finish(b"").fine().prints("HELLO\n");
+    server.stop();
+}
+
+#[test]
+fn colours_on_a_terminal() {
+    let shown = |args: &[&str], set: &[(&str, &str)], last: &str| {
+        let terminal = Terminal::new();
+        let mut command = ringframe(args);
+        command.envs(set.iter().copied());
+        let _done = terminal.run(command).finish(b"");
+        terminal.screen.wait_for(1, &[last]).contains('\x1b')
+    };
+    let last = "call 127.0.0.1:7878";
+    assert!(shown(&["demo"], &[], last));
+    assert!(!shown(&["demo"], &[("NO_COLOR", "1")], last));
+    assert!(!shown(&["demo"], &[("TERM", "dumb")], last));
+    assert!(!shown(&["demo", "--color", "never"], &[], last));
+    assert!(shown(&["demo", "--color", "always"], &[("NO_COLOR", "1")], last));
+    let (refused, says) = (["call", "127.0.0.1:x"], "is not an address");
+    assert!(shown(&refused, &[], says));
+    assert!(!shown(&refused, &[("NO_COLOR", "1")], says));
+    assert!(!shown(&refused, &[("TERM", "dumb")], says));
+}

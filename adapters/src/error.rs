@@ -63,9 +63,8 @@ impl<E: core::error::Error + 'static> core::error::Error for ReadError<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::Protocol(error) => Some(error),
-            Self::Truncated(error) => Some(error),
-            Self::Idle { .. } | Self::TooSlow { .. } => None,
+            // `Display` hands these on; a chain would say them twice.
+            Self::Protocol(_) | Self::Truncated(_) | Self::Idle { .. } | Self::TooSlow { .. } => None,
         }
     }
 }
@@ -108,8 +107,7 @@ impl<E: core::error::Error + 'static> core::error::Error for WriteError<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::Encode(error) => Some(error),
-            Self::WriteZero | Self::Stalled { .. } => None,
+            Self::Encode(_) | Self::WriteZero | Self::Stalled { .. } => None,
         }
     }
 }

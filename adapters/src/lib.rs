@@ -1,10 +1,10 @@
 //! [`ringframe`]'s codec joined to transports. The codec does the framing; here are only the loops that
-//! move bytes, one module an ecosystem, with the same names in each:
+//! move bytes, one module an ecosystem; what two of them have has the same name:
 //!
 //! | module | feature | transports |
 //! |---|---|---|
 //! | [`std`](mod@std) | `std` (default) | any `std::io::Read` and `Write` |
-//! | [`tcp`] | `tcp` | options of TCP sockets, listening, half-closing |
+//! | [`tcp`] | `tcp` | options of TCP sockets, connecting, listening |
 //! | [`tokio`](mod@tokio) | `tokio` | any `tokio::io::AsyncRead` and `AsyncWrite` |
 //!
 //! ```

@@ -39,7 +39,8 @@ use std_crate::time::Instant;
 use std_crate::vec;
 
 use ringframe::{
-    CommitError, ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header, MAX_HEADER, Status, Store,
+    CommitError, ConfigError, DecodeError, Decoder, EncodeError, Encoder, Event, Frame, Header, HeaderError,
+    MAX_HEADER, Status, Store,
 };
 
 use crate::patience::Watch;
@@ -175,6 +176,34 @@ impl ReadTimeout for std_crate::os::unix::net::UnixStream {
     }
 }
 
+/// A transport with an end to each direction.
+pub trait HalfClose {
+    /// Ends the sending direction: the peer sees the end of the stream, and can still send.
+    ///
+    /// # Errors
+    /// Those of the transport.
+    fn half_close(&self) -> io::Result<()>;
+}
+
+impl HalfClose for std_crate::net::TcpStream {
+    fn half_close(&self) -> io::Result<()> {
+        self.shutdown(std_crate::net::Shutdown::Write)
+    }
+}
+
+#[cfg(unix)]
+impl HalfClose for std_crate::os::unix::net::UnixStream {
+    fn half_close(&self) -> io::Result<()> {
+        self.shutdown(std_crate::net::Shutdown::Write)
+    }
+}
+
+impl<S: HalfClose + ?Sized> HalfClose for &S {
+    fn half_close(&self) -> io::Result<()> {
+        (**self).half_close()
+    }
+}
+
 impl<S: ReadTimeout + ?Sized> ReadTimeout for &S {
     fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         (**self).set_read_timeout(timeout)
@@ -275,7 +304,9 @@ fn read<'r, R: Read, H: Header, B: Store>(
     let mut header = [0; MAX_HEADER];
     let mut large = None;
     if let Some(Event::Begin { header: bytes, payload }) = decoder.next_event(limit)? {
-        header[..bytes.len()].copy_from_slice(bytes); // at most MAX_HEADER, as `try_new` and `new` saw to
+        // A longer one was refused when the decoder was made, unless a `Header` says otherwise each time.
+        let room = header.get_mut(..bytes.len()).ok_or(DecodeError::Header(HeaderError::Inconsistent))?;
+        room.copy_from_slice(bytes);
         large = Some((bytes.len(), payload));
     }
     Ok(large.map(|(header_len, len)| {
@@ -307,7 +338,7 @@ impl<R, H, B> PayloadReader<'_, R, H, B> {
         self.len
     }
 
-    /// Whether there is no payload, which there is.
+    /// Always `false`: only a payload larger than the store comes this way.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -318,9 +349,8 @@ impl<R, H, B> PayloadReader<'_, R, H, B> {
     }
 }
 
-/// A stream that ends inside the payload is [`io::ErrorKind::UnexpectedEof`], with
-/// [`FinishError`](ringframe::FinishError) as its source; [`ReadError::TooSlow`] is
-/// [`io::ErrorKind::TimedOut`].
+/// A stream that ends inside the payload is [`io::ErrorKind::UnexpectedEof`] with [`ReadError::Truncated`] in it,
+/// a peer that takes too long [`io::ErrorKind::TimedOut`] with [`ReadError::TooSlow`].
 impl<R: Read, H: Header, B: Store> Read for PayloadReader<'_, R, H, B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() || self.left == 0 {
@@ -364,12 +394,20 @@ impl<R: Read, H: Header, B: Store> Read for Raw<'_, R, H, B> {
             if let Some(set) = self.timer.set {
                 set(self.io, self.timer.watch.patience.idle)?;
             }
-            let n = self.io.read(buf)?;
+            let n = match self.io.read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                result => result?,
+            };
+            if n == 0 {
+                // Not the end that was meant, if a payload that is being skipped is not complete.
+                let end = self.decoder.finish().map(|()| 0);
+                return end.map_err(|error| io::Error::new(io::ErrorKind::UnexpectedEof, error));
+            }
             let too_many = CommitError { committed: n, space: buf.len() };
             let mut arrived = buf.get(..n).ok_or_else(|| io::Error::other(too_many))?;
             // The decoder skips what is left of a payload that was not read; the rest is ours.
             let raw = self.decoder.raw(&mut arrived, n).len();
-            if raw > 0 || n == 0 {
+            if raw > 0 {
                 buf.copy_within(n - raw..n, 0);
                 return Ok(raw);
             }
@@ -402,7 +440,7 @@ impl<W: Write, H: Header, B: Store> PayloadWriter<'_, W, H, B> {
     /// [`Writer::flush`].
     pub fn finish(self) -> Result<(), WriteError<io::Error>> {
         match self.encoder.left() {
-            0 => drain(self.io, self.encoder, &[]),
+            0 => flush(self.io, self.encoder),
             left => Err(EncodeError::MidPayload { left }.into()),
         }
     }
@@ -412,16 +450,21 @@ impl<W: Write, H: Header, B: Store> Write for PayloadWriter<'_, W, H, B> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let bytes = &bytes[..bytes.len().min(usize::try_from(self.encoder.left()).unwrap_or(usize::MAX))];
         if self.encoder.free() == 0 {
-            self.flush()?;
+            drain(self.io, self.encoder, &[]).map_err(into_io)?;
         }
         self.encoder.feed(&bytes[..bytes.len().min(self.encoder.free())]).map_err(io::Error::other)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        drain(self.io, self.encoder, &[]).map_err(|error| match error {
-            WriteError::Io(error) => error,
-            error => io::Error::new(io::ErrorKind::WriteZero, error),
-        })
+        flush(self.io, self.encoder).map_err(into_io)
+    }
+}
+
+/// What `std::io::Write` can say of it.
+fn into_io(error: WriteError<io::Error>) -> io::Error {
+    match error {
+        WriteError::Io(error) => error,
+        error => io::Error::new(io::ErrorKind::WriteZero, error),
     }
 }
 
@@ -523,6 +566,18 @@ macro_rules! writing {
         /// is kept.
         pub fn try_flush(&mut self) -> Poll<Result<(), WriteError<io::Error>>> {
             pending_write(self.flush())
+        }
+
+        /// Sends all that is queued, then the end of the stream; reading goes on.
+        ///
+        /// # Errors
+        /// [`WriteError`]; what was not sent stays queued, and the next call goes on.
+        pub fn half_close(&mut self) -> Result<(), WriteError<io::Error>>
+        where
+            S: HalfClose,
+        {
+            self.flush()?;
+            self.io.half_close().map_err(WriteError::Io)
         }
 
         /// Begins a frame whose payload of `len` bytes is written in pieces.

@@ -2,7 +2,6 @@
 //! the same sockets.
 //!
 //! ```
-//! use std::net::Shutdown;
 //! use ringframe::formats;
 //! use ringframe_io::{std::Framed, tcp};
 //!
@@ -22,7 +21,7 @@
 //! let stream = tcp::connect(address, &tcp::Options::default(), None)?;
 //! let mut link = Framed::with_capacity(stream, formats::U32_BE, 65536)?;
 //! link.send(b"hello")?;
-//! link.get_ref().shutdown(Shutdown::Write)?; // nothing more from here; replies still come
+//! link.half_close()?; // nothing more from here; replies still come
 //! assert_eq!(link.read_frame()?.map(|frame| frame.payload().to_vec()), Some(b"HELLO".to_vec()));
 //! assert!(link.read_frame()?.is_none());
 //! # server.join().unwrap().unwrap();

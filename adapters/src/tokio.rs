@@ -1,5 +1,6 @@
-//! Any [`tokio::io::AsyncRead`] and [`AsyncWrite`]: the same names and the same
-//! behaviour as [`std`](mod@crate::std).
+//! Any [`tokio::io::AsyncRead`] and [`AsyncWrite`]: what is
+//! there behaves as its namesake in [`std`](mod@crate::std). Payloads larger than the store come as events here,
+//! and go out by `start` and `feed`.
 //!
 //! Reading is as cancel-safe as the transport's `read`, which for tokio's own is entirely. Writing is
 //! cancel-safe where a frame passes through the store. Each method says so.

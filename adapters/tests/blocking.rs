@@ -399,8 +399,9 @@ mod large_frames {
             let mut bytes = Vec::new();
             let error = payload.read_to_end(&mut bytes).expect_err("an early end");
             assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
-            let source = error.source().and_then(<dyn Error>::downcast_ref::<FinishError>);
-            assert_eq!(source, Some(&FinishError::TruncatedPayload { missing: 154 - end as u64 }));
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ReadError<io::Error>>());
+            let Some(ReadError::Truncated(inner)) = inner else { panic!("{error:?}") };
+            assert_eq!(*inner, FinishError::TruncatedPayload { missing: 154 - end as u64 });
             assert_eq!(bytes, stream.wire[4..end]);
             let Err(ReadError::Truncated(error)) = reader.read_frame() else { panic!("a clean end") };
             assert_eq!(error, FinishError::TruncatedPayload { missing: 154 - end as u64 });
@@ -1023,4 +1024,27 @@ mod messages {
         }
         assert!(reader.read_frame().expect("a clean end").is_none());
     }
+}
+
+/// What the transport itself holds back is flushed with the rest.
+#[test]
+fn a_payload_and_a_frame_go_out_through_a_buffered_transport() {
+    let mut writer =
+        Writer::with_capacity(io::BufWriter::new(Vec::new()), formats::U32_BE, 64).expect("a store");
+    let mut payload = writer.payload(&[], 100).expect("a payload");
+    payload.write_all(&[7; 100]).expect("a write");
+    payload.finish().expect("a whole payload");
+    assert_eq!(writer.get_ref().get_ref().len(), 104);
+    writer.send(b"small").expect("a frame");
+    assert_eq!(writer.get_ref().get_ref().len(), 104 + 9);
+}
+
+/// An end inside a payload that is being skipped is not the end of the raw bytes behind it.
+#[test]
+fn raw_bytes_behind_a_truncated_payload_are_an_unexpected_end() {
+    let wire = [&100_u32.to_be_bytes()[..], &[7; 50]].concat();
+    let mut reader = Reader::with_capacity(&wire[..], formats::U32_BE, 16).expect("a store");
+    let Ok(Some(Incoming::Large(_))) = reader.read(LIMIT) else { panic!("a large frame") };
+    let error = reader.raw().read(&mut [0; 10]).expect_err("an end inside the payload");
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
 }

@@ -9,13 +9,7 @@
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
     let n = if from.len() < to.len() { from.len() } else { to.len() };
     let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) else { return 0 };
-    if !cfg!(target_pointer_width = "64") {
-        // The compiler makes a `memcpy` of it; that of `copy_from_slice` has a panic in front, which stays in a
-        // program that is built for size.
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = *from;
-        }
-    } else if n <= 64 {
+    if cfg!(target_pointer_width = "64") && n <= 64 {
         match n {
             33.. => ends::<32>(to, from),
             16.. => ends::<16>(to, from),
@@ -25,7 +19,11 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
             _ => ends::<1>(to, from),
         }
     } else {
-        to.copy_from_slice(from);
+        // The compiler makes a `memcpy` of it; that of `copy_from_slice` has a panic in front, which stays in a
+        // program that is built for size.
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = *from;
+        }
     }
     n
 }

@@ -7,7 +7,7 @@
 use core::mem;
 
 use crate::copy::copy;
-use crate::decoder::check_store;
+use crate::decoder::{check_array, check_store};
 use crate::error::{ConfigError, EncodeError};
 use crate::header::{Header, MAX_HEADER};
 use crate::ring::Ring;
@@ -100,7 +100,10 @@ fn head<H: Header>(
 #[inline(always)]
 fn check_limit<H: Header>(format: &H, payload: u64, header: usize) -> Result<(), EncodeError> {
     let limit = format.max_frame();
-    let frame = payload.saturating_add(header as u64);
+    // Beyond 64 bits the decoder would not read it.
+    let Some(frame) = payload.checked_add(header as u64) else {
+        return Err(EncodeError::Unrepresentable { payload });
+    };
     if frame > limit { Err(EncodeError::TooLong { frame, limit }) } else { Ok(()) }
 }
 
@@ -135,14 +138,7 @@ pub struct Encoder<H, B> {
 impl<H: Header, const N: usize> Encoder<H, [u8; N]> {
     /// An encoder with an array as its store; see [`Decoder::new`](crate::Decoder::new).
     pub const fn new(format: H, store: [u8; N]) -> Self {
-        const {
-            match H::MAX_LEN {
-                Some(header) => assert!(header <= N, "the store is smaller than a header"),
-                None => {
-                    panic!("the length of this format's headers is known only at run time: use `try_new`")
-                }
-            }
-        }
+        const { check_array(H::MAX_LEN, N) };
         Self::with(format, store)
     }
 }
@@ -232,8 +228,7 @@ impl<H: Header, B: Store> Encoder<H, B> {
     /// length in front and makes it visible. Without that, nothing of it was ever there.
     ///
     /// # Errors
-    /// [`EncodeError::MidPayload`], [`EncodeError::Fields`], or [`EncodeError::NoRoom`] if not even an empty
-    /// frame fits.
+    /// [`EncodeError::MidPayload`], or those of [`encode_parts`] for an empty frame.
     pub fn begin<'e>(&'e mut self, fields: &'e [u8]) -> Result<FrameWriter<'e, H, B>, EncodeError> {
         self.between_frames()?;
         let least = self.header.min_payload();

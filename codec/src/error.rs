@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-/// Why a header is not one of its wire format. Always the peer's doing.
+/// Why a header is not one of its wire format. The peer's doing, except for `Inconsistent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -112,14 +112,8 @@ impl fmt::Display for DecodeError {
     }
 }
 
-impl core::error::Error for DecodeError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Header(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+// No `source`: `Display` says it all, and a chain would say it twice.
+impl core::error::Error for DecodeError {}
 
 /// Why the end of the input is not a clean one, see [`Decoder::finish`](crate::Decoder::finish).
 #[must_use]
@@ -141,7 +135,7 @@ pub enum FinishError {
     },
     /// The input ended behind bytes that no frame can begin with.
     Protocol(DecodeError),
-    /// Misuse: frames are still there to be taken.
+    /// Misuse: frames, or pieces of a payload, are still there to be taken.
     Unread {
         /// How many bytes are buffered.
         bytes: usize,
@@ -170,20 +164,13 @@ impl fmt::Display for FinishError {
             }
             Self::Protocol(error) => write!(f, "the stream ended after an error: {error}"),
             Self::Unread { bytes } => {
-                write!(f, "the stream ended cleanly, but {bytes} buffered bytes were not taken yet")
+                write!(f, "the stream ended while something was still there to take ({bytes} bytes buffered)")
             }
         }
     }
 }
 
-impl core::error::Error for FinishError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Protocol(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+impl core::error::Error for FinishError {}
 
 /// More bytes were committed than [`Decoder::space`](crate::Decoder::space) offered; none was taken.
 #[must_use]

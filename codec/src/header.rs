@@ -66,8 +66,8 @@ pub trait Header {
     fn parse(&self, prefix: &[u8]) -> Result<Parsed, HeaderError>;
 
     /// Writes the header of a frame with `payload` bytes behind it to the front of `out` and answers the
-    /// header's length. `fields` are the bytes around the length field, in order. `out` is as long as
-    /// [`max_len`](Header::max_len).
+    /// header's length. `fields` are the bytes around the length field, in order. `out` is at
+    /// least as long as [`max_len`](Header::max_len), and usually longer: write only to its front.
     fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) -> Result<usize, EncodeError>;
 
     /// The same format with frames of at most `max_frame` bytes, header included.

@@ -75,7 +75,11 @@ impl Ring {
     /// The older segment.
     #[inline(always)]
     pub(crate) fn first<'s>(&self, store: &'s [u8]) -> &'s [u8] {
-        store.get(self.start..self.end).unwrap_or_default()
+        // Not `unwrap_or_default`, of which a conditional move would become, in the way of what is loaded next.
+        match store.get(self.start..self.end) {
+            Some(first) => first,
+            None => cold_nothing(),
+        }
     }
 
     /// The newer segment, empty while the ring is linear.
@@ -133,14 +137,28 @@ impl Ring {
         }
     }
 
-    /// Makes `n` bytes visible that are still to be written: where, or nothing if there is no such room. The
-    /// ring is linear.
+    /// Appends the first `n` bytes of `from`; the ring is linear, and there is room for them: else nothing.
+    ///
+    /// On 64-bit hosts, up to 64 are copied as 64 where both sides have them: what is behind them in the store
+    /// is free, and a copy of a steady length has no branch that could be guessed wrong.
     #[inline(always)]
-    pub(crate) fn append<'s>(&mut self, store: &'s mut [u8], n: usize) -> &'s mut [u8] {
-        let end = self.end.wrapping_add(n);
-        let Some(slot) = store.get_mut(self.end..end) else { return &mut [] };
-        self.end = end;
-        slot
+    pub(crate) fn append(&mut self, store: &mut [u8], from: &[u8], n: usize) {
+        const STEADY: usize = 64;
+        let at = self.end;
+        let (Some(room), Some(bytes)) = (store.get_mut(at..), from.get(..n)) else { return };
+        if n > room.len() {
+            return;
+        }
+        // The copy comes last, so that nothing need be saved around it.
+        self.end = at.wrapping_add(n);
+        if cfg!(target_pointer_width = "64")
+            && n <= STEADY
+            && let (Some(to), Some(from)) = (room.first_chunk_mut::<STEADY>(), from.first_chunk::<STEADY>())
+        {
+            *to = *from;
+        } else {
+            copy(room, bytes);
+        }
     }
 
     /// Copies what fits of `bytes` behind the newest byte, wrapping anywhere; answers how much that was.
@@ -237,6 +255,13 @@ impl Ring {
         );
         debug_assert!(!self.is_empty() || self.end == 0, "{self:?} over {cap}");
     }
+}
+
+/// No bytes, for where there can be no others unless a store changed its length.
+#[cold]
+#[inline(never)]
+pub(crate) fn cold_nothing<'s>() -> &'s [u8] {
+    &[]
 }
 
 /// Moves bytes to the front of the store, in steps that don't overlap: `copy_within` would bring panics into a

@@ -4,7 +4,8 @@
 //! looks at both. Standard input is read by a thread, since reading it can't be cancelled.
 
 use std::cell::Cell;
-use std::io::{self, BufReader, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, BufReader, IsTerminal, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -51,8 +52,8 @@ pub(crate) fn run(args: Call, output: Output) -> Result<(), Failure> {
 }
 
 async fn call(args: Call, output: Output) -> Result<(), Failure> {
-    let max_frame = args.wire.max_frame.unwrap_or(DEFAULT_MAX_FRAME);
-    let format = args.wire.wire.limited(max_frame);
+    let format = args.wire.format(DEFAULT_MAX_FRAME)?;
+    let max_frame = format.max_frame();
     let fields = args.wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
     let planned = (!args.messages.is_empty()).then_some(args.messages.len() as u64);
     let messages = messages(args.messages, args.send_hex, format, fields.clone())?;
@@ -80,7 +81,7 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
                 result = &mut sending, if sent.is_none() => match result {
                     // What can't be encoded, or read here, is our own failure; replies to what was sent still come.
                     // After a failed send they do as well, and say more than it does.
-                    Err(failure) => { state.give_up_sending(); sent = Some(Err(failure)); }
+                    Err(failure) => { state.no_more_to_send(); sent = Some(Err(failure)); }
                     Ok(()) => sent = Some(Ok(())),
                 },
                 () = watchdog(&state, args.timeout) => {
@@ -167,7 +168,7 @@ impl State {
         self.awaits_input.get() && self.received.get() >= owed
     }
 
-    fn give_up_sending(&self) {
+    fn no_more_to_send(&self) {
         self.all_sent.set(true);
         self.changed.notify_waiters();
     }
@@ -221,7 +222,7 @@ impl Sender<'_> {
             let _ = self.writer.flush().await;
             return Err(unsent);
         }
-        self.state.give_up_sending();
+        self.state.no_more_to_send();
         while !self.half_close && !self.state.is_complete() {
             self.state.changed.notified().await;
         }
@@ -356,7 +357,7 @@ fn messages(
     // Everything that can be wrong with arguments is better known before anything is sent.
     let mut all = Vec::new();
     for argument in arguments {
-        let message = argument_bytes(&argument, hex)?;
+        let message = argument_bytes(&argument, hex, format.max_frame())?;
         let mut header = [0; ringframe::MAX_HEADER];
         let check = format.write(&fields, message.len() as u64, &mut header).and_then(|header| {
             let (frame, limit) = (header as u64 + message.len() as u64, format.max_frame());
@@ -372,15 +373,20 @@ fn messages(
     Ok(messages)
 }
 
-fn argument_bytes(argument: &str, hex: bool) -> Result<Vec<u8>, Failure> {
+/// A message of the command line. Of a file no more is read than shows that it is too large.
+fn argument_bytes(argument: &str, hex: bool, max_frame: u64) -> Result<Vec<u8>, Failure> {
     if let Some(path) = argument.strip_prefix('@') {
-        let read = if path == "-" {
-            let mut bytes = Vec::new();
-            io::Read::read_to_end(&mut io::stdin(), &mut bytes).map(|_| bytes)
-        } else {
-            std::fs::read(path)
-        };
-        return read.map_err(|error| Failure::new(Code::Other, format!("can't read {path}: {error}")));
+        let cannot = |error: io::Error| Failure::new(Code::Other, format!("can't read {path}: {error}"));
+        let file: Box<dyn Read> =
+            if path == "-" { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(cannot)?) };
+        let mut bytes = Vec::new();
+        file.take(max_frame.saturating_add(1)).read_to_end(&mut bytes).map_err(cannot)?;
+        if bytes.len() as u64 > max_frame {
+            let why =
+                format!("{path} has more than {max_frame} bytes, the limit of a frame (see --max-frame)");
+            return Err(Failure::new(Code::Other, why));
+        }
+        return Ok(bytes);
     }
     if !hex {
         return Ok(argument.as_bytes().to_vec());

@@ -51,8 +51,8 @@ pub(crate) fn longest_line(max_frame: u64, hex: bool) -> u64 {
 
 pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
     let fields = args.wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
-    let max_frame = args.wire.max_frame.unwrap_or(u64::MAX);
-    let format = args.wire.wire.limited(max_frame);
+    let format = args.wire.format(u64::MAX)?;
+    let max_frame = format.max_frame();
     let mut input = BufReader::with_capacity(RING, open(&args.file)?);
     let mut writer = Writer::with_capacity(io::stdout(), format, RING)
         .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
@@ -93,8 +93,8 @@ pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
 }
 
 pub(crate) fn decode(args: Decode, output: Output) -> Result<(), Failure> {
-    let limit = args.wire.max_frame.unwrap_or(u64::MAX);
-    let format = args.wire.wire.limited(limit);
+    let format = args.wire.format(u64::MAX)?;
+    let limit = format.max_frame();
     let whom =
         if args.file.as_os_str() == "-" { "standard input".into() } else { args.file.display().to_string() };
     let mut reader = Reader::with_capacity(open(&args.file)?, format, RING)

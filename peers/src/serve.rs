@@ -1,7 +1,7 @@
 //! `serve`: every message of many clients answered.
 //!
-//! One task a connection, on tokio's threads, one for each core. A task that waits costs its stack frame,
-//! a few hundred bytes, and its two rings, 64 KiB each, allocated when the connection is accepted and never
+//! One task a connection, on tokio's threads, one for each core. A task that waits costs its state,
+//! some KiB, and its two rings, 64 KiB each, allocated when the connection is accepted and never
 //! grown: thousands of idle clients take a bounded, known amount of memory, where threads would take a
 //! stack each, and a slow client holds up nothing but its own task.
 //!
@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringframe::{Checked, Event, Limited, MAX_HEADER, encode_parts};
+use ringframe::{Checked, Event, Header, Limited, MAX_HEADER, encode_parts};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError, tcp};
 use serde_json::json;
@@ -22,7 +22,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::args::{Limits, Serve, Server, Service};
@@ -62,8 +62,8 @@ pub(crate) fn run(args: Serve, output: Output) -> Result<(), Failure> {
 }
 
 async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), Failure> {
-    let max_frame = server.wire.max_frame.unwrap_or(DEFAULT_MAX_FRAME);
-    let format = server.wire.wire.limited(max_frame);
+    let format = server.wire.format(DEFAULT_MAX_FRAME)?;
+    let max_frame = format.max_frame();
     check_answer(answer, server.wire.wire, format)?;
     let limits = &server.limits;
     let listener = net::listen(&server.listen, server.expose, limits.backlog).await?;
@@ -74,7 +74,7 @@ async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), F
     output.say(Verbosity::Verbose, || {
         let connections = u64::from(limits.max_connections);
         format!(
-            "at most {connections} connections with 2 rings of {} each: {} of memory",
+            "at most {connections} connections with 2 rings of {} each: {} of rings",
             bytesize::ByteSize(RING as u64),
             bytesize::ByteSize(connections * 2 * RING as u64)
         )
@@ -89,7 +89,7 @@ async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), F
                 let (stream, peer) = accepted;
                 door.admit(stream, peer, |stream| Connection::new(stream, format, max_frame, limits, answer, &stopping));
             }
-            Some(ended) = door.tasks.join_next() => door.goodbye(ended.ok()),
+            Some(ended) = door.tasks.join_next_with_id() => door.goodbye(ended),
             () = signals.next() => break,
         }
     }
@@ -97,8 +97,8 @@ async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), F
     output.say(Verbosity::Verbose, || format!("stopping: {} connections are open", door.tasks.len()));
     let _ = stop.send(true);
     let farewell = async {
-        while let Some(ended) = door.tasks.join_next().await {
-            door.goodbye(ended.ok());
+        while let Some(ended) = door.tasks.join_next_with_id().await {
+            door.goodbye(ended);
         }
     };
     tokio::select! {
@@ -174,7 +174,8 @@ impl Signals {
 /// Knows who is inside, and lets nobody in beyond the limits.
 struct Doorkeeper {
     tasks: JoinSet<(SocketAddr, Ended)>,
-    per_address: HashMap<IpAddr, u32>,
+    /// Where each connection comes from.
+    inside: HashMap<task::Id, IpAddr>,
     max_connections: usize,
     max_per_address: u32,
     options: tcp::Options,
@@ -186,7 +187,7 @@ impl Doorkeeper {
     fn new(limits: &Limits, output: Output) -> Self {
         Self {
             tasks: JoinSet::new(),
-            per_address: HashMap::new(),
+            inside: HashMap::new(),
             max_connections: limits.max_connections as usize,
             max_per_address: limits.max_per_address,
             options: tcp::Options { keepalive: limits.keepalive.0, ..tcp::Options::default() },
@@ -201,12 +202,10 @@ impl Doorkeeper {
         peer: SocketAddr,
         connection: impl FnOnce(TcpStream) -> Connection,
     ) {
-        let from_there = self.per_address.entry(peer.ip()).or_default();
-        let too_many = !peer.ip().is_loopback() && *from_there >= self.max_per_address;
+        let too_many = !peer.ip().is_loopback()
+            && self.inside.values().filter(|inside| **inside == peer.ip()).count()
+                >= self.max_per_address as usize;
         if too_many || self.tasks.len() >= self.max_connections {
-            if *from_there == 0 {
-                self.per_address.remove(&peer.ip());
-            }
             self.turned_away += 1;
             let count = self.turned_away;
             self.output.say(Verbosity::Verbose, || {
@@ -215,22 +214,19 @@ impl Doorkeeper {
             });
             return;
         }
-        *from_there += 1;
+        self.output.say(Verbosity::Debug, || format!("{peer}: connected"));
         // Options are a courtesy: a socket that is closed already fails here, and then says so when read.
         let _ = self.options.apply(&stream);
         let connection = connection(stream);
-        self.tasks.spawn(async move { (peer, connection.run().await) });
+        let task = self.tasks.spawn(async move { (peer, connection.run().await) });
+        self.inside.insert(task.id(), peer.ip());
     }
 
-    fn goodbye(&mut self, ended: Option<(SocketAddr, Ended)>) {
-        // `None` is a task that was cancelled at the end of everything.
-        let Some((peer, ended)) = ended else { return };
-        if let Some(count) = self.per_address.get_mut(&peer.ip()) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_address.remove(&peer.ip());
-            }
-        }
+    fn goodbye(&mut self, ended: Result<(task::Id, (SocketAddr, Ended)), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        self.inside.remove(&id);
+        // An error is a bug of ours, which the panic has reported.
+        let Ok((_, (peer, ended))) = ended else { return };
         if self.output.verbosity < Verbosity::Verbose {
             return;
         }
@@ -253,7 +249,7 @@ impl Doorkeeper {
 struct Ended {
     /// Messages that were received whole.
     frames: u64,
-    /// Their bytes, headers included.
+    /// The bytes of those and, of a frame larger than a ring, of what came of it.
     bytes: u64,
     why: &'static str,
     detail: Option<String>,
@@ -386,27 +382,27 @@ impl Connection {
                     }
                 }
                 Some(Event::Begin { header, payload }) => {
-                    *bytes += header.len() as u64 + payload;
+                    *bytes += header.len() as u64;
+                    streaming = true;
                     let fields = format.inner().fields(header, &mut room);
-                    match answer {
-                        Answer::Text(text) => {
-                            writer.push(fields, text).await?;
-                            *frames += 1;
-                            reader.discard();
-                        }
-                        Answer::Echo | Answer::Upper => {
-                            streaming = true;
-                            writer.start(fields, payload).await?;
-                        }
+                    if !matches!(answer, Answer::Text(_)) {
+                        writer.start(fields, payload).await?;
                     }
                 }
                 Some(Event::Data(data)) => {
-                    let upper = matches!(answer, Answer::Upper).then_some(&mut piece);
-                    feed(writer, data, upper).await?;
+                    *bytes += data.len() as u64;
+                    match answer {
+                        Answer::Text(_) => {}
+                        Answer::Echo => feed(writer, data, None).await?,
+                        Answer::Upper => feed(writer, data, Some(&mut piece)).await?,
+                    }
                 }
                 Some(Event::End) => {
                     *frames += 1;
                     streaming = false;
+                    if let Answer::Text(text) = answer {
+                        writer.push(&room[..format.inner().fields_len()], text).await?;
+                    }
                 }
             }
         }

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use ringframe::{Checked, Endian, Header, LengthField, Limited, Width, formats};
 
-use crate::args::Hex;
+use crate::args::{Hex, WireArgs};
+use crate::failure::{Code, Failure};
 
 /// Largest frame of servers and clients where nothing else is said, bytes.
 pub(crate) const DEFAULT_MAX_FRAME: u64 = 8 << 20;
@@ -16,12 +17,22 @@ pub(crate) const RING: usize = 64 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wire(pub(crate) Checked);
 
-impl Wire {
-    /// The format with frames of at most that many bytes, header included.
-    pub(crate) fn limited(self, max_frame: u64) -> Limited<Checked> {
-        self.0.with_limit(max_frame)
+impl WireArgs {
+    /// The format with its limit: `--max-frame`, or what is usual for the command.
+    pub(crate) fn format(&self, usual: u64) -> Result<Limited<Checked>, Failure> {
+        let Wire(format) = self.wire;
+        let max_frame = self.max_frame.unwrap_or(usual);
+        // The shortest: where it ends with the length field is where its varint has one byte.
+        let header = format.min_len() + format.fields_len() - format.field().offset;
+        if max_frame < header as u64 {
+            let why = format!("--max-frame {max_frame} leaves no room for a header of {header} bytes");
+            return Err(Failure::new(Code::Usage, why));
+        }
+        Ok(format.with_limit(max_frame))
     }
+}
 
+impl Wire {
     /// The header's bytes beside the length field, as given or zeros.
     pub(crate) fn fields(self, given: Option<Hex>) -> Result<Vec<u8>, String> {
         let wanted = self.0.fields_len();

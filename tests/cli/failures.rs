@@ -19,6 +19,7 @@ fn usage_is_2() {
         (&["call", "[::1]:9", "--wire", "width=4,header=3"], &["impossible", "3 bytes"]),
         (&["decode", "--wire", "offset=1,offset=2"], &["twice"]),
         (&["encode", "--max-frame", "many"], &["many", "64KiB"]),
+        (&["serve", "echo", "--max-frame", "3"], &["3", "header of 4 bytes"]),
         (&["encode", "--max-frame=-5"], &["-5"]),
         (&["encode", "--header", "0g"], &["0g"]),
         (&["encode", "--header", "00"], &["1 bytes", "0 header bytes"]),

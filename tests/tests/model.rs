@@ -527,7 +527,7 @@ mod decoder {
                     assert!(!self.decoder.space().is_empty(), "no space although more is needed");
                     match self.mode {
                         Mode::Frame => assert_eq!(told, Told::Nothing),
-                        Mode::Payload(left) => assert!(limit > 0 && left > 0 && self.at == self.fed),
+                        Mode::Payload(left) => assert!(left > 0 && self.at == self.fed),
                         Mode::Skip(left) => assert_eq!(n as u64, left),
                     }
                 }
@@ -535,7 +535,7 @@ mod decoder {
                     Mode::Frame => {
                         assert!(matches!(told, Told::Frame { .. } | Told::Begin { .. }), "{told:?}");
                     }
-                    Mode::Payload(left) => assert!(limit > 0 && (left == 0 || self.at < self.fed)),
+                    Mode::Payload(left) => assert!(left == 0 || self.at < self.fed),
                     Mode::Skip(_) => panic!("ready although nothing but skipped bytes can be there"),
                 },
                 Err(error) => match self.mode {
@@ -630,8 +630,8 @@ mod decoder {
                     }
                 }
                 // What is to be skipped may still be buffered, until the next call that takes something.
-                if let Mode::Skip(_) = self.mode {
-                    assert!(self.decoder.is_mid_frame());
+                if let Mode::Skip(left) = self.mode {
+                    assert_eq!(self.decoder.is_mid_frame(), left > self.decoder.buffered() as u64);
                 } else {
                     assert_eq!(self.decoder.buffered(), self.fed - self.at, "after {op:?}");
                 }

@@ -132,6 +132,10 @@ mod limits {
                 Ok(Some(Event::Begin { payload, .. })) => assert_eq!((payload, behind), (value, 0)),
                 event => assert_eq!((event, behind), (Err(expected), 1)),
             }
+            // What the decoder would not read the encoder does not write.
+            let begun = Encoder::new(U64_BE, [0; 64]).start(&[], value);
+            let unreadable = Err(EncodeError::Unrepresentable { payload: value });
+            assert_eq!(begun, if behind > 0 { unreadable } else { Ok(()) });
         }
         for adjust in [i64::MAX, i64::MIN, -1, 1] {
             for value in [0, 1, (1u64 << 63) - 1, 1 << 63, u64::MAX] {

@@ -137,19 +137,28 @@ impl Ring {
         }
     }
 
-    /// Appends the first `n` bytes of `from`; the ring is linear, and there is room for them: else nothing.
+    /// Appends bytes in one piece; the ring is linear, and there is room for them: else nothing.
+    #[inline(always)]
+    pub(crate) fn append(&mut self, store: &mut [u8], bytes: &[u8]) {
+        let end = self.end.wrapping_add(bytes.len());
+        let Some(slot) = store.get_mut(self.end..end) else { return };
+        // The copy comes last, so that nothing need be saved around it.
+        self.end = end;
+        copy(slot, bytes);
+    }
+
+    /// Appends the first `n` bytes of `from` in one piece; the same, for lengths that vary from call to call.
     ///
     /// On 64-bit hosts, up to 64 are copied as 64 where both sides have them: what is behind them in the store
     /// is free, and a copy of a steady length has no branch that could be guessed wrong.
     #[inline(always)]
-    pub(crate) fn append(&mut self, store: &mut [u8], from: &[u8], n: usize) {
+    pub(crate) fn append_odd(&mut self, store: &mut [u8], from: &[u8], n: usize) {
         const STEADY: usize = 64;
         let at = self.end;
         let (Some(room), Some(bytes)) = (store.get_mut(at..), from.get(..n)) else { return };
         if n > room.len() {
             return;
         }
-        // The copy comes last, so that nothing need be saved around it.
         self.end = at.wrapping_add(n);
         if cfg!(target_pointer_width = "64")
             && n <= STEADY

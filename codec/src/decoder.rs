@@ -1,8 +1,8 @@
 //! The receive side. Theory, and rules for who changes it:
 //!
 //! - The ring holds bytes of the stream, oldest first, and while the state is `Frame` the oldest is the
-//!   first byte of a frame (behind `raw`, which joins the ring, of whatever comes). It wraps only between frames: the second segment begins with a frame, so no
-//!   frame is ever in two pieces.
+//!   first byte of a frame (behind `raw`, which joins the ring, of whatever comes). It wraps only between
+//!   frames: the second segment begins with a frame, so no frame is ever in two pieces.
 //! - What the ring holds decides what comes next; the state adds only what the bytes can't tell. An error
 //!   is not a state: the header at fault stays in the ring and is found again by every later call.
 //! - While nothing is buffered, whole frames are lent from the caller's chunk, and nothing is copied: `pass`.
@@ -410,6 +410,7 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// The rest of `decode`: keeps bytes of `chunk` until a frame is whole in the ring or the chunk is used
     /// up, and answers how much of it was used; with all its bits turned over, and so more than there is, it
     /// means an error, which `fault` finds. So it fits a register.
+    ///
     /// Here are straight paths for the end of a chunk, for a short chunk, and for what completes a frame.
     #[inline(never)]
     fn collect(&mut self, chunk: &[u8]) -> usize {

@@ -237,8 +237,8 @@ impl<H: Header, B: Store> Decoder<H, B> {
     }
 
     /// Like [`decode`](Self::decode), but a frame larger than the store, up to `limit` bytes with its
-    /// header (or the format's own limit, if that is smaller), is given in pieces: [`Event::Begin`] as soon as its header is there, then
-    /// [`Event::Data`] and [`Event::End`].
+    /// header (or the format's own limit, if that is smaller), is given in pieces: [`Event::Begin`] as soon
+    /// as its header is there, then [`Event::Data`] and [`Event::End`].
     ///
     /// # Errors
     /// Those of `decode`, with `limit` for frames that don't fit the store.

@@ -92,19 +92,12 @@ fn head<H: Header>(
     if header > MAX_HEADER {
         return Err(WROTE_TOO_MUCH);
     }
-    check_limit(format, payload, header)?;
-    Ok((head, header))
-}
-
-/// The format's own limit, for formats that have one.
-#[inline(always)]
-fn check_limit<H: Header>(format: &H, payload: u64, header: usize) -> Result<(), EncodeError> {
-    let limit = format.max_frame();
     // Beyond 64 bits the decoder would not read it.
     let Some(frame) = payload.checked_add(header as u64) else {
         return Err(EncodeError::Unrepresentable { payload });
     };
-    if frame > limit { Err(EncodeError::TooLong { frame, limit }) } else { Ok(()) }
+    let limit = format.max_frame();
+    if frame > limit { Err(EncodeError::TooLong { frame, limit }) } else { Ok((head, header)) }
 }
 
 /// Encoder of length-prefixed frames into an outgoing ring of fixed size.

@@ -113,7 +113,8 @@ impl Ring {
     }
 }
 
-/// Free space. Boundary: only [`Ring::commit`] and [`Ring::put`] make bytes visible.
+/// Free space. Boundary: only [`Ring::commit`] and what copies here ([`Ring::append`], [`Ring::append_odd`],
+/// [`Ring::put`]) make bytes visible.
 impl Ring {
     /// The space that the next bytes go to, in one piece.
     #[inline(always)]

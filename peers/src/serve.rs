@@ -63,7 +63,6 @@ pub(crate) fn run(args: Serve, output: Output) -> Result<(), Failure> {
 
 async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), Failure> {
     let format = server.wire.format(DEFAULT_MAX_FRAME)?;
-    let max_frame = format.max_frame();
     check_answer(answer, server.wire.wire, format)?;
     let limits = &server.limits;
     let listener = net::listen(&server.listen, server.expose, limits.backlog).await?;
@@ -87,7 +86,7 @@ async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), F
         tokio::select! {
             accepted = accept(&listener, output) => {
                 let (stream, peer) = accepted;
-                door.admit(stream, peer, |stream| Connection::new(stream, format, max_frame, limits, answer, &stopping));
+                door.admit(stream, peer, |stream| Connection::new(stream, format, limits, answer, &stopping));
             }
             Some(ended) = door.tasks.join_next_with_id() => door.goodbye(ended),
             () = signals.next() => break,
@@ -259,7 +258,6 @@ struct Ended {
 struct Connection {
     reader: Reader<OwnedReadHalf, Limited<Checked>, Box<[u8]>>,
     writer: Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>,
-    max_frame: u64,
     answer: Answer,
     stopping: watch::Receiver<bool>,
     frames: u64,
@@ -286,7 +284,6 @@ impl Connection {
     fn new(
         stream: TcpStream,
         format: Limited<Checked>,
-        max_frame: u64,
         limits: &Limits,
         answer: &Answer,
         stopping: &watch::Receiver<bool>,
@@ -302,19 +299,11 @@ impl Connection {
             bytes_per_second: 64 << 10,
         });
         writer.set_patience(Some(limits.write_time));
-        Self {
-            reader,
-            writer,
-            max_frame,
-            answer: answer.clone(),
-            stopping: stopping.clone(),
-            frames: 0,
-            bytes: 0,
-        }
+        Self { reader, writer, answer: answer.clone(), stopping: stopping.clone(), frames: 0, bytes: 0 }
     }
 
     async fn run(mut self) -> Ended {
-        let end = self.converse().await;
+        let Err(end) = self.answer_all().await;
         let (why, detail) = match &end {
             End::Closed => ("closed", None),
             End::Stopped => ("server stopped", None),
@@ -340,31 +329,25 @@ impl Connection {
         let _ = timeout(LINGER, drain).await;
     }
 
-    /// Answers until the end.
-    async fn converse(&mut self) -> End {
-        match self.answer_all().await {
-            Err(end) => end,
-            Ok(never) => match never {},
-        }
-    }
-
+    /// Answers until the end, which is the only way out.
     async fn answer_all(&mut self) -> Result<std::convert::Infallible, End> {
-        let Self { reader, writer, answer, stopping, max_frame, frames, bytes } = self;
+        let Self { reader, writer, answer, stopping, frames, bytes } = self;
         let format = *reader.decoder().format();
+        let max_frame = format.max_frame();
         let mut room = [0; MAX_HEADER];
         let mut piece = [0; 4096];
         let mut streaming = false;
         loop {
             // Replies wait for each other only while there is more to answer.
-            if !reader.is_ready(*max_frame) {
+            if !reader.is_ready(max_frame) {
                 writer.flush().await?;
             }
             // What has arrived whole is still answered; then it is time to go.
-            let may_stop = !streaming && !reader.is_ready(*max_frame);
+            let may_stop = !streaming && !reader.is_ready(max_frame);
             let event = tokio::select! {
                 biased;
                 _ = stopping.wait_for(|stop| *stop), if may_stop => return Err(End::Stopped),
-                event = reader.read_event(*max_frame) => event,
+                event = reader.read_event(max_frame) => event,
             };
             match event.map_err(End::Read)? {
                 None => return Err(End::Closed),

@@ -3,10 +3,13 @@
 use core::fmt;
 use core::time::Duration;
 
-use ringframe::{DecodeError, EncodeError, FinishError};
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+use ::embedded_io::{Error, ErrorKind};
+use ringframe::{CommitError, DecodeError, EncodeError, FinishError};
 
 /// Why reading gave no frame.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ReadError<E> {
     /// The transport failed. All state is kept: after `WouldBlock` or a time-out the next call goes on.
@@ -15,6 +18,9 @@ pub enum ReadError<E> {
     Protocol(DecodeError),
     /// The peer's stream ended inside a frame.
     Truncated(FinishError),
+    /// The transport is at fault: it claims to have read more than it was given room for. Nothing of that was
+    /// taken.
+    Overrun(CommitError),
     /// No frame began within the time allowed between frames. The next call waits as long again.
     Idle {
         /// What was allowed.
@@ -45,12 +51,21 @@ impl<E> From<FinishError> for ReadError<E> {
     }
 }
 
+impl<E> From<CommitError> for ReadError<E> {
+    fn from(error: CommitError) -> Self {
+        Self::Overrun(error)
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for ReadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "reading failed: {error}"),
             Self::Protocol(error) => error.fmt(f),
             Self::Truncated(error) => error.fmt(f),
+            Self::Overrun(CommitError { committed, space }) => {
+                write!(f, "reading failed: the transport claims {committed} bytes where {space} had room")
+            }
             Self::Idle { allowed } => write!(f, "no frame began within {allowed:?}"),
             Self::TooSlow { allowed, missing } => {
                 write!(f, "a frame was not complete within {allowed:?}: {missing} bytes or more are missing")
@@ -64,13 +79,32 @@ impl<E: core::error::Error + 'static> core::error::Error for ReadError<E> {
         match self {
             Self::Io(error) => Some(error),
             // `Display` hands these on; a chain would say them twice.
-            Self::Protocol(_) | Self::Truncated(_) | Self::Idle { .. } | Self::TooSlow { .. } => None,
+            Self::Protocol(_)
+            | Self::Truncated(_)
+            | Self::Overrun(_)
+            | Self::Idle { .. }
+            | Self::TooSlow { .. } => None,
+        }
+    }
+}
+
+/// What a payload's reader says of it. There is no kind for an end that came too early; like a header that
+/// can't be, it is `InvalidData`.
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+impl<E: Error + 'static> Error for ReadError<E> {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Protocol(_) | Self::Truncated(_) => ErrorKind::InvalidData,
+            Self::Overrun(_) => ErrorKind::Other,
+            Self::Idle { .. } | Self::TooSlow { .. } => ErrorKind::TimedOut,
         }
     }
 }
 
 /// Why a frame was not written.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum WriteError<E> {
     /// The transport failed. What was queued stays queued: after `WouldBlock` or a time-out, flush again.
@@ -108,6 +142,19 @@ impl<E: core::error::Error + 'static> core::error::Error for WriteError<E> {
         match self {
             Self::Io(error) => Some(error),
             Self::Encode(_) | Self::WriteZero | Self::Stalled { .. } => None,
+        }
+    }
+}
+
+/// What a payload's writer says of it: `WriteZero` behind the announced length.
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+impl<E: Error + 'static> Error for WriteError<E> {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Encode(EncodeError::Overrun { .. }) | Self::WriteZero => ErrorKind::WriteZero,
+            Self::Encode(_) => ErrorKind::InvalidInput,
+            Self::Stalled { .. } => ErrorKind::TimedOut,
         }
     }
 }

@@ -6,6 +6,10 @@
 //! | [`std`](mod@std) | `std` (default) | any `std::io::Read` and `Write` |
 //! | [`tcp`] | `tcp` | options of TCP sockets, connecting, listening |
 //! | [`tokio`](mod@tokio) | `tokio` | any `tokio::io::AsyncRead` and `AsyncWrite` |
+//! | [`embedded_io`](mod@embedded_io) | `embedded-io` | any `embedded_io::Read` and `Write`, without `std` |
+//! | [`embedded_io_async`](mod@embedded_io_async) | `embedded-io-async` | the same of embedded-io-async: embassy |
+//!
+//! The feature `postcard` adds typed messages, `defmt` lets the errors be logged on a device.
 //!
 //! ```
 //! # #[cfg(feature = "std")] fn main() -> Result<(), Box<dyn core::error::Error>> {
@@ -30,8 +34,18 @@
 #[cfg(feature = "std")]
 extern crate std as std_crate;
 
+#[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
+mod access;
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+mod embedded;
+#[cfg(feature = "embedded-io")]
+pub mod embedded_io;
+#[cfg(feature = "embedded-io-async")]
+pub mod embedded_io_async;
 mod error;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
+mod incoming;
+#[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
 mod outgoing;
 #[cfg(feature = "std")]
 mod patience;

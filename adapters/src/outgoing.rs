@@ -1,5 +1,6 @@
 //! What the writers share: which bytes go out next, and what it means that some of them went.
 
+#[cfg(feature = "std")]
 use std_crate::io::IoSlice;
 
 use ringframe::{EncodeError, Encoder, Header, Store};
@@ -17,20 +18,34 @@ pub(crate) fn queue<H: Header, B: Store>(
     if fields.is_empty() { encoder.push(payload) } else { encoder.push_parts(fields, &[payload]) }
 }
 
-/// Begins a frame that is larger than the store, which is empty, and answers what of its payload goes out
-/// past it. The payload's beginning is queued with the header: the header must not leave alone where the
-/// transport takes only the first slice of a vectored write either, as most that encrypt do.
-pub(crate) fn start<'a, H: Header, B: Store>(
+/// Queues a frame in the store, which is empty. Of one that is larger than the store it queues the beginning
+/// and answers what of its payload goes out past it: the header must not leave alone where the transport takes
+/// only the first slice of a vectored write either, as most that encrypt do, or has no such writes.
+pub(crate) fn begin<'a, H: Header, B: Store>(
     encoder: &mut Encoder<H, B>,
     fields: &[u8],
     payload: &'a [u8],
 ) -> Result<&'a [u8], EncodeError> {
+    match queue(encoder, fields, payload) {
+        Err(EncodeError::NoRoom { .. }) => {}
+        result => return result.map(|()| &[][..]),
+    }
     encoder.start(fields, payload.len() as u64)?;
     let queued = encoder.feed(payload.get(..TOGETHER).unwrap_or(payload))?;
     Ok(payload.get(queued..).unwrap_or_default())
 }
 
+/// Queues what there is room for of a payload's next bytes, and none behind the announced length.
+pub(crate) fn feed<H: Header, B: Store>(
+    encoder: &mut Encoder<H, B>,
+    bytes: &[u8],
+) -> Result<usize, EncodeError> {
+    let left = usize::try_from(encoder.left()).unwrap_or(usize::MAX);
+    encoder.feed(bytes.get(..left).unwrap_or(bytes))
+}
+
 /// What is pending, then `direct`, for one vectored write.
+#[cfg(feature = "std")]
 pub(crate) fn slices<'a, H: Header, B: Store>(
     encoder: &'a Encoder<H, B>,
     direct: &'a [u8],
@@ -39,8 +54,8 @@ pub(crate) fn slices<'a, H: Header, B: Store>(
     [IoSlice::new(first), IoSlice::new(second), IoSlice::new(direct)]
 }
 
-/// Counts `n` bytes of [`slices`] as sent and answers what is left of `direct`. A transport that claims to
-/// have sent more than it was offered has sent nothing that can be relied upon.
+/// Counts the first `n` bytes of what is pending and of `direct` as sent and answers what is left of `direct`.
+/// A transport that claims to have sent more than it was offered has sent nothing that can be relied upon.
 pub(crate) fn sent<'a, H: Header, B: Store>(
     encoder: &mut Encoder<H, B>,
     direct: &'a [u8],

@@ -38,13 +38,11 @@ use std_crate::io::{self, Read, Write};
 use std_crate::time::Instant;
 use std_crate::vec;
 
-use ringframe::{
-    CommitError, ConfigError, DecodeError, Decoder, EncodeError, Encoder, Event, Frame, Header, HeaderError,
-    MAX_HEADER, Status, Store,
-};
+use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Frame, Header, Status, Store};
 
+use crate::access::{access, large};
 use crate::patience::Watch;
-use crate::{ReadError, WriteError, outgoing};
+use crate::{ReadError, WriteError, incoming, outgoing};
 
 /// Reads frames from `R`.
 #[derive(Debug)]
@@ -117,7 +115,7 @@ fn fill_by_reading<R: Read, H: Header, B: Store>(
         };
         match result {
             Ok(0) => return decoder.finish().map(|()| false).map_err(ReadError::from),
-            Ok(n) => decoder.commit(n).map_err(|error| ReadError::Io(io::Error::other(error)))?,
+            Ok(n) => decoder.commit(n)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // The time is up, or nearly: the watch says it better.
             Err(error) if timer.set.is_some() && is_timeout(&error) => {}
@@ -249,13 +247,12 @@ fn push_by_writing<W: Write, H: Header, B: Store>(
     payload: &[u8],
     error: EncodeError,
 ) -> Result<(), WriteError<io::Error>> {
-    let EncodeError::NoRoom { needed, .. } = error else { return Err(error.into()) };
+    let EncodeError::NoRoom { .. } = error else { return Err(error.into()) };
     drain(io, encoder, &[])?;
-    if needed <= encoder.capacity() as u64 {
-        return Ok(outgoing::queue(encoder, fields, payload)?);
+    match outgoing::begin(encoder, fields, payload)? {
+        [] => Ok(()),
+        direct => drain(io, encoder, direct),
     }
-    let direct = outgoing::start(encoder, fields, payload)?;
-    drain(io, encoder, direct)
 }
 
 /// Sends all that is queued, and what the transport may have queued itself.
@@ -296,22 +293,10 @@ fn read<'r, R: Read, H: Header, B: Store>(
     if !fill(io, decoder, timer, limit)? {
         return Ok(None);
     }
-    // `poll` without a limit takes only whole frames; so it tells them from the others without a borrow.
-    if let Ok(Status::Ready) = decoder.poll() {
-        return Ok(decoder.next_frame()?.map(Incoming::Frame));
-    }
-    // The payload's reader needs the decoder, so the header can't be lent by it.
-    let mut header = [0; MAX_HEADER];
-    let mut large = None;
-    if let Some(Event::Begin { header: bytes, payload }) = decoder.next_event(limit)? {
-        // A longer one was refused when the decoder was made, unless a `Header` says otherwise each time.
-        let room = header.get_mut(..bytes.len()).ok_or(DecodeError::Header(HeaderError::Inconsistent))?;
-        room.copy_from_slice(bytes);
-        large = Some((bytes.len(), payload));
-    }
-    Ok(large.map(|(header_len, len)| {
-        Incoming::Large(PayloadReader { io, decoder, timer, header, header_len, len, left: len })
-    }))
+    Ok(match incoming::Large::begin(decoder, limit)? {
+        None => decoder.next_frame()?.map(Incoming::Frame),
+        Some(large) => Some(Incoming::Large(PayloadReader { io, decoder, timer, large })),
+    })
 }
 
 /// The payload of a frame larger than the store. What is not read of it is skipped, exactly, when the
@@ -321,54 +306,29 @@ pub struct PayloadReader<'r, R, H, B> {
     io: &'r mut R,
     decoder: &'r mut Decoder<H, B>,
     timer: &'r mut Timer<R>,
-    header: [u8; MAX_HEADER],
-    header_len: usize,
-    len: u64,
-    left: u64,
+    large: incoming::Large,
 }
 
 impl<R, H, B> PayloadReader<'_, R, H, B> {
-    /// The frame's header.
-    pub fn header(&self) -> &[u8] {
-        &self.header[..self.header_len]
-    }
-
-    /// Length of the whole payload, bytes.
-    pub const fn len(&self) -> u64 {
-        self.len
-    }
-
-    /// Always `false`: only a payload larger than the store comes this way.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// How much of it was not read yet, bytes.
-    pub const fn left(&self) -> u64 {
-        self.left
-    }
+    large!();
 }
 
 /// A stream that ends inside the payload is [`io::ErrorKind::UnexpectedEof`] with [`ReadError::Truncated`] in it,
 /// a peer that takes too long [`io::ErrorKind::TimedOut`] with [`ReadError::TooSlow`].
 impl<R: Read, H: Header, B: Store> Read for PayloadReader<'_, R, H, B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() || self.left == 0 {
+        if buf.is_empty() || self.large.left() == 0 {
             return Ok(0);
         }
-        if self.decoder.buffered() == 0 {
-            fill(self.io, self.decoder, self.timer, u64::MAX).map_err(|error| match error {
-                ReadError::Io(error) => error,
-                error @ (ReadError::Idle { .. } | ReadError::TooSlow { .. }) => {
-                    io::Error::new(io::ErrorKind::TimedOut, error)
-                }
-                error => io::Error::new(io::ErrorKind::UnexpectedEof, error),
-            })?;
-        }
-        let piece = self.decoder.raw(&mut &[][..], buf.len());
-        buf[..piece.len()].copy_from_slice(piece);
-        self.left -= piece.len() as u64;
-        Ok(piece.len())
+        fill(self.io, self.decoder, self.timer, u64::MAX).map_err(|error| match error {
+            ReadError::Io(error) => error,
+            error @ (ReadError::Idle { .. } | ReadError::TooSlow { .. }) => {
+                io::Error::new(io::ErrorKind::TimedOut, error)
+            }
+            ReadError::Overrun(error) => io::Error::other(error),
+            error => io::Error::new(io::ErrorKind::UnexpectedEof, error),
+        })?;
+        Ok(self.large.take(self.decoder, buf))
     }
 }
 
@@ -385,31 +345,26 @@ impl<R: Read, H: Header, B: Store> Read for Raw<'_, R, H, B> {
         if buf.is_empty() {
             return Ok(0);
         }
-        let piece = self.decoder.raw(&mut &[][..], buf.len());
-        if !piece.is_empty() {
-            buf[..piece.len()].copy_from_slice(piece);
-            return Ok(piece.len());
-        }
         loop {
+            match incoming::take(self.decoder, buf) {
+                0 => {}
+                n => return Ok(n),
+            }
             if let Some(set) = self.timer.set {
                 set(self.io, self.timer.watch.patience.idle)?;
             }
-            let n = match self.io.read(buf) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                result => result?,
-            };
-            if n == 0 {
-                // Not the end that was meant, if a payload that is being skipped is not complete.
-                let end = self.decoder.finish().map(|()| 0);
-                return end.map_err(|error| io::Error::new(io::ErrorKind::UnexpectedEof, error));
-            }
-            let too_many = CommitError { committed: n, space: buf.len() };
-            let mut arrived = buf.get(..n).ok_or_else(|| io::Error::other(too_many))?;
-            // The decoder skips what is left of a payload that was not read; the rest is ours.
-            let raw = self.decoder.raw(&mut arrived, n).len();
-            if raw > 0 {
-                buf.copy_within(n - raw..n, 0);
-                return Ok(raw);
+            match self.io.read(incoming::space(self.decoder, buf)) {
+                Ok(0) => {
+                    // Not the end that was meant, if a payload that is being skipped is not complete.
+                    let end = self.decoder.finish().map(|()| 0);
+                    return end.map_err(|error| io::Error::new(io::ErrorKind::UnexpectedEof, error));
+                }
+                Ok(n) => match incoming::arrived(self.decoder, buf.len(), n).map_err(io::Error::other)? {
+                    0 => {}
+                    n => return Ok(n),
+                },
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -448,11 +403,10 @@ impl<W: Write, H: Header, B: Store> PayloadWriter<'_, W, H, B> {
 
 impl<W: Write, H: Header, B: Store> Write for PayloadWriter<'_, W, H, B> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let bytes = &bytes[..bytes.len().min(usize::try_from(self.encoder.left()).unwrap_or(usize::MAX))];
         if self.encoder.free() == 0 {
             drain(self.io, self.encoder, &[]).map_err(into_io)?;
         }
-        self.encoder.feed(&bytes[..bytes.len().min(self.encoder.free())]).map_err(io::Error::other)
+        outgoing::feed(self.encoder, bytes).map_err(io::Error::other)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -631,26 +585,6 @@ macro_rules! writing {
     };
 }
 
-/// Access to the transport, the same for all three.
-macro_rules! access {
-    () => {
-        /// The transport.
-        pub const fn get_ref(&self) -> &S {
-            &self.io
-        }
-
-        /// The transport. Bytes read from it or written to it are missing in the stream of frames.
-        pub const fn get_mut(&mut self) -> &mut S {
-            &mut self.io
-        }
-
-        /// The transport alone; what is buffered is lost.
-        pub fn into_inner(self) -> S {
-            self.io
-        }
-    };
-}
-
 impl<S, H: Header> Reader<S, H, Box<[u8]>> {
     /// A reader with a store of `capacity` bytes: the largest frame that is given whole.
     ///
@@ -672,7 +606,7 @@ impl<S, H, B> Reader<S, H, B> {
         (self.io, self.decoder)
     }
 
-    access!();
+    access!(S);
 }
 
 impl<S: Read, H: Header, B: Store> Reader<S, H, B> {
@@ -700,7 +634,7 @@ impl<S, H, B> Writer<S, H, B> {
         (self.io, self.encoder)
     }
 
-    access!();
+    access!(S);
 }
 
 impl<S: Write, H: Header, B: Store> Writer<S, H, B> {
@@ -745,7 +679,7 @@ impl<S, H, B> Framed<S, H, B> {
         Self { io: reader.io, decoder: reader.decoder, encoder: writer.encoder, timer: reader.timer }
     }
 
-    access!();
+    access!(S);
 }
 
 impl<S: Read, H: Header, B: Store> Framed<S, H, B> {

@@ -14,8 +14,9 @@ use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::time::Instant;
 use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header, Status, Store};
 
+use crate::access::access;
 use crate::patience::Watch;
-use crate::{Patience, ReadError, WriteError, outgoing};
+use crate::{Patience, ReadError, WriteError, incoming, outgoing};
 
 /// Reads frames from `R`.
 #[derive(Debug)]
@@ -51,25 +52,12 @@ impl<R, H, B> Reader<R, H, B> {
         &self.decoder
     }
 
-    /// The transport.
-    pub const fn get_ref(&self) -> &R {
-        &self.io
-    }
-
-    /// The transport. Bytes read from it are missing in the stream of frames.
-    pub const fn get_mut(&mut self) -> &mut R {
-        &mut self.io
-    }
-
-    /// The transport alone; what is buffered is lost.
-    pub fn into_inner(self) -> R {
-        self.io
-    }
-
     /// The transport, and the decoder with what is buffered.
     pub fn into_parts(self) -> (R, Decoder<H, B>) {
         (self.io, self.decoder)
     }
+
+    access!(R);
 }
 
 impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
@@ -108,9 +96,63 @@ impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
         !matches!(self.decoder.poll_event(limit), Ok(Status::Need(_)))
     }
 
+    /// Reads ahead of what is asked for, as far as the store has room, until the stream ends: so one who is
+    /// busy with an answer learns that nobody waits for it any more. `true`: the stream has ended; `false`: no
+    /// room is left. No patience applies.
+    ///
+    /// Cancel-safe: a byte that was read is kept for the next call.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`].
+    pub async fn read_ahead(&mut self) -> Result<bool, ReadError<io::Error>> {
+        loop {
+            let space = self.decoder.space();
+            if space.is_empty() {
+                return Ok(false);
+            }
+            match self.io.read(space).await {
+                Ok(0) => return Ok(true),
+                Ok(n) => self.decoder.commit(n).map_err(|error| ReadError::Io(io::Error::other(error)))?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ReadError::Io(error)),
+            }
+        }
+    }
+
     /// Skips what is left of a payload that [`Event::Begin`] announced.
     pub fn discard(&mut self) -> u64 {
         self.decoder.discard()
+    }
+
+    /// Reads bytes that are not framed, from where the last frame ended: a protocol upgrade, or content that a
+    /// frame announced. Lend no more room than belongs there. Answers how many came; 0 at the end of the
+    /// stream. A payload that was not taken to its end is skipped first. The reader's patience is for frames:
+    /// put a time-out of your own around it.
+    ///
+    /// Cancel-safe: dropped, it has taken nothing of yours.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`]; [`ReadError::Truncated`] if the stream ends inside a payload that is being skipped.
+    pub async fn read_raw(&mut self, buf: &mut [u8]) -> Result<usize, ReadError<io::Error>> {
+        self.decoder.discard();
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match incoming::take(&mut self.decoder, buf) {
+                0 => {}
+                n => return Ok(n),
+            }
+            match self.io.read(incoming::space(&mut self.decoder, buf)).await {
+                Ok(0) => return Ok(self.decoder.finish().map(|()| 0)?),
+                Ok(n) => match incoming::arrived(&mut self.decoder, buf.len(), n)? {
+                    0 => {}
+                    n => return Ok(n),
+                },
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(ReadError::Io(error)),
+            }
+        }
     }
 
     async fn fill(&mut self, limit: u64) -> Result<bool, ReadError<io::Error>> {
@@ -121,9 +163,7 @@ impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
             drop(waiting);
             match result {
                 Some(Ok(0)) => return self.decoder.finish().map(|()| false).map_err(ReadError::from),
-                Some(Ok(n)) => {
-                    self.decoder.commit(n).map_err(|error| ReadError::Io(io::Error::other(error)))?;
-                }
+                Some(Ok(n)) => self.decoder.commit(n)?,
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Some(Err(error)) => return Err(ReadError::Io(error)),
                 // The time is up: the watch says of what.
@@ -182,25 +222,12 @@ impl<W, H, B> Writer<W, H, B> {
         &mut self.encoder
     }
 
-    /// The transport.
-    pub const fn get_ref(&self) -> &W {
-        &self.io
-    }
-
-    /// The transport. Bytes written to it are foreign to the stream of frames.
-    pub const fn get_mut(&mut self) -> &mut W {
-        &mut self.io
-    }
-
-    /// The transport alone; what is queued is lost.
-    pub fn into_inner(self) -> W {
-        self.io
-    }
-
     /// The transport, and the encoder with what is queued.
     pub fn into_parts(self) -> (W, Encoder<H, B>) {
         (self.io, self.encoder)
     }
+
+    access!(W);
 }
 
 impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
@@ -228,13 +255,12 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
     /// [`WriteError`].
     pub async fn push(&mut self, fields: &[u8], payload: &[u8]) -> Result<(), WriteError<io::Error>> {
         match outgoing::queue(&mut self.encoder, fields, payload) {
-            Err(EncodeError::NoRoom { needed, .. }) => {
+            Err(EncodeError::NoRoom { .. }) => {
                 self.drain(&[]).await?;
-                if needed <= self.encoder.capacity() as u64 {
-                    return Ok(outgoing::queue(&mut self.encoder, fields, payload)?);
+                match outgoing::begin(&mut self.encoder, fields, payload)? {
+                    [] => Ok(()),
+                    direct => self.drain(direct).await,
                 }
-                let direct = outgoing::start(&mut self.encoder, fields, payload)?;
-                self.drain(direct).await
             }
             result => Ok(result?),
         }
@@ -284,6 +310,36 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
                 return done;
             }
         }
+    }
+
+    /// Sends what is queued and then some of `bytes`, which are not framed, without a copy; answers how many
+    /// of them went out, 0 only where there are none.
+    ///
+    /// Cancel-safe: dropped, it has sent none of them.
+    ///
+    /// # Errors
+    /// [`WriteError`]; [`EncodeError::MidPayload`] inside a frame of announced length.
+    pub async fn write_raw(&mut self, bytes: &[u8]) -> Result<usize, WriteError<io::Error>> {
+        self.encoder.raw(&[])?;
+        while !self.encoder.is_empty() || !bytes.is_empty() {
+            let slices = outgoing::slices(&self.encoder, bytes);
+            let queued = self.encoder.capacity() - self.encoder.free();
+            match within(self.patience, self.io.write_vectored(&slices)).await {
+                Some(Ok(0)) => return Err(WriteError::WriteZero),
+                Some(Ok(n)) => {
+                    self.encoder.advance(n);
+                    match n.saturating_sub(queued) {
+                        0 => {}
+                        raw if raw <= bytes.len() => return Ok(raw),
+                        given => return Err(EncodeError::Overrun { given, left: bytes.len() as u64 }.into()),
+                    }
+                }
+                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Some(Err(error)) => return Err(WriteError::Io(error)),
+                None => return Err(WriteError::Stalled { allowed: self.patience.unwrap_or_default() }),
+            }
+        }
+        Ok(0)
     }
 
     /// Sends all that is queued, then the end of the stream; reading goes on (a half-close).

@@ -4,6 +4,7 @@
 
 mod support {
     pub(crate) mod fake;
+    pub(crate) mod over_tokio;
     pub(crate) mod streams;
     pub(crate) mod task;
 }
@@ -178,6 +179,47 @@ mod reading {
                 }
             }
         }
+    }
+
+    #[test]
+    fn reading_ahead_changes_nothing_but_tells_the_end() {
+        for stream in small_streams() {
+            for plan in plans() {
+                for polls in patiences() {
+                    let at = format!("{}, {plan:?}, {polls}", stream.name);
+                    let mut reader = fake_reader(&stream, plan.clone());
+                    for frame in &stream.frames {
+                        // As one does who is busy: for some time, whatever comes of it.
+                        match poll_at_most(polls, reader.read_ahead()) {
+                            Some(Ok(true)) => assert!(reader.get_ref().is_at_end(), "{at}"),
+                            Some(Ok(false)) => {
+                                assert!(reader.is_ready(LIMIT), "a full store holds a frame: {at}");
+                            }
+                            Some(Err(error)) => panic!("{at}: {error}"),
+                            None => {}
+                        }
+                        let read = again(|| {
+                            poll_at_most(polls, async {
+                                reader.read_frame().await.map(|frame| frame.map(own))
+                            })
+                        });
+                        assert_eq!(read.expect("a good stream").as_ref(), Some(frame), "{at}");
+                    }
+                    assert!(
+                        again(|| poll_at_most(polls, reader.read_ahead())).expect("a good transport"),
+                        "{at}"
+                    );
+                    assert!(finish(reader.read_frame()).expect("the end").is_none(), "{at}");
+                }
+            }
+        }
+        // Not even the end is told from behind what has no room, and a failure is one.
+        let stream = u32_be(&[60, 0]);
+        let mut reader = fake_reader(&stream, Plan::cycle([ALL]));
+        assert!(!finish(reader.read_ahead()).unwrap());
+        let mut reader = fake_reader(&stream, Plan::cycle([Step::Fail(ErrorKind::ConnectionReset)]));
+        let error = finish(reader.read_ahead()).unwrap_err();
+        assert!(matches!(error, ReadError::Io(error) if error.kind() == ErrorKind::ConnectionReset));
     }
 
     #[test]

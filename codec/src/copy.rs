@@ -1,15 +1,20 @@
 //! The one way in which this crate copies bytes between slices.
 
+use crate::QUICK;
+
 /// Copies as much of `from` as fits into `to`; answers how much that was.
 ///
-/// On 64-bit hosts, up to 64 bytes go as two overlapping copies of a fixed size, which the compiler turns
+/// Where code is spent on speed, up to 64 bytes go as two overlapping copies of a fixed size, which the compiler turns
 /// into two loads and two stores: most framing copies are a few bytes, and a variable-length copy of a
-/// few bytes costs a call to `memcpy`. On smaller machines the call costs less than its code.
+/// few bytes costs a call to `memcpy`. On small devices the call costs less than its code.
 #[inline(always)]
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
+    if !QUICK {
+        return copy_small(to, from);
+    }
     let n = if from.len() < to.len() { from.len() } else { to.len() };
     let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) else { return 0 };
-    if cfg!(target_pointer_width = "64") && n <= 64 {
+    if n <= 64 {
         match n {
             33.. => ends::<32>(to, from),
             16.. => ends::<16>(to, from),
@@ -18,14 +23,20 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
             2.. => ends::<2>(to, from),
             _ => ends::<1>(to, from),
         }
-    } else if cfg!(target_pointer_width = "64") {
-        to.copy_from_slice(from);
     } else {
-        // The compiler makes a `memcpy` of it. In front of the `memcpy` of `copy_from_slice` is a panic, which
-        // stays in a program that is built for size at all costs; on hosts the loop is three times as slow.
-        for (to, from) in to.iter_mut().zip(from) {
-            *to = *from;
-        }
+        to.copy_from_slice(from);
+    }
+    n
+}
+
+/// A function of its own, because the slices are known to be apart only as long as they are arguments: then the
+/// compiler makes a `memcpy` of the loop. In front of the `memcpy` of `copy_from_slice` is a panic, which stays in a
+/// program that is built for size at all costs; on hosts the loop is three times as slow.
+#[inline(never)]
+fn copy_small(to: &mut [u8], from: &[u8]) -> usize {
+    let n = if from.len() < to.len() { from.len() } else { to.len() };
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
     n
 }

@@ -5,19 +5,21 @@
 //!   frames: the second segment begins with a frame, so no frame is ever in two pieces.
 //! - What the ring holds decides what comes next; the state adds only what the bytes can't tell. An error
 //!   is not a state: the header at fault stays in the ring and is found again by every later call.
+//! - `step` decides everything and is alone in refusing. A small device has nothing else; what follows is in front of
+//!   it where code is spent on speed ([`QUICK`]), and must never come to another answer. On a small device `step` is
+//!   inlined into the one `decode` or `event` that a program calls, which spares it all that passes between them.
 //! - While nothing is buffered, whole frames are lent from the caller's chunk, and nothing is copied: `pass`.
 //!   Whole frames in the ring: `whole` and `take`. These are inlined into `decode`.
 //! - A chunk that doesn't complete what is awaited is a `drip`: a comparison and a copy, and no header is
 //!   parsed again, because what is `missing` is remembered.
 //! - `collect` is the straight path for the usual rest: a frame begins at the end of a chunk, is completed, or
-//!   a short chunk is kept whole. It falls back to `step`, which decides everything, is alone in refusing, and
-//!   is what `event` and `poll` use. `collect` must never come to another answer than `step`.
+//!   a short chunk is kept whole. It falls back to `step`.
 //! - What is out of line takes the chunk by value and answers how much of it was used, so that the chunk stays
 //!   in registers.
 
 use core::hint::black_box;
 
-use crate::copy::copy;
+use crate::QUICK;
 use crate::error::{CommitError, ConfigError, DecodeError, FinishError, HeaderError};
 use crate::frame::{Event, Frame, Status};
 use crate::header::{Header, MAX_HEADER, Parsed};
@@ -57,6 +59,8 @@ const LOOK: State = State::Frame { missing: 0 };
 
 /// What the first bytes of a frame tell.
 #[derive(Clone, Copy)]
+// A number of its own, and not one that hides in the error, is tested quicker on a 32-bit device.
+#[repr(u32)]
 enum Look {
     /// Nothing before the frame's first that many bytes are there.
     Need(usize),
@@ -80,11 +84,10 @@ fn look<H: Header>(format: &H, window: &[u8], limit: u64) -> Look {
                 Look::Refused(HeaderError::Inconsistent.into())
             } else if frame > limit {
                 Look::Large { header, frame }
-            } else if frame <= window.len() as u64 {
-                Look::Whole { header, frame: frame as usize }
             } else {
                 // Not cut off: the limit is the length of a slice at most.
-                Look::Need(frame as usize)
+                let frame = frame as usize;
+                if frame <= window.len() { Look::Whole { header, frame } } else { Look::Need(frame) }
             }
         }
         Ok(Parsed::Need(n)) if n > window.len() && n <= format.max_len() => Look::Need(n),
@@ -152,7 +155,7 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// Forgets everything that is buffered and under way, errors included, for a new link. The counters
     /// stay.
     pub fn reset(&mut self) {
-        self.note_high_water();
+        self.note_drips();
         self.ring = Ring::new();
         self.state = LOOK;
     }
@@ -204,6 +207,15 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// `into_parts`).
     #[inline(always)]
     pub fn decode<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Result<Option<Frame<'d>>, DecodeError> {
+        if !QUICK {
+            let (rest, found) = self.step(input, 0);
+            *input = rest;
+            return match found {
+                Look::Whole { header, frame } => Ok(Some(self.hand_out(input, header, frame))),
+                Look::Refused(error) => Err(error),
+                _ => Ok(None),
+            };
+        }
         loop {
             if self.ring.is_empty() {
                 if let Some(frame) = self.pass(input) {
@@ -226,7 +238,11 @@ impl<H: Header, B: Store> Decoder<H, B> {
             }
             match self.collect(input) {
                 // Not another turn, which a header that answers otherwise each time would make endless.
-                0 => return Ok(self.look_again()),
+                0 => {
+                    let (found, rest) = self.look_again(input);
+                    *input = rest;
+                    return Ok(found);
+                }
                 used if used <= input.len() => *input = split(input, used).1,
                 used => {
                     *input = split(input, !used).1;
@@ -251,26 +267,42 @@ impl<H: Header, B: Store> Decoder<H, B> {
         if let State::Payload { left } = self.state {
             return Ok(self.payload(input, left.0));
         }
-        if let Some(frame) = self.pass(input) {
-            return Ok(Some(Event::Frame(frame)));
+        if QUICK {
+            if let Some(frame) = self.pass(input) {
+                return Ok(Some(Event::Frame(frame)));
+            }
+            if self.drips(input) {
+                self.drip(input);
+                *input = &[];
+                return Ok(None);
+            }
         }
-        if self.drips(input) {
-            self.drip(input);
-            *input = &[];
-            return Ok(None);
-        }
-        let (used, found) = self.step(input, limit);
-        *input = split(input, used).1;
+        let (rest, found) = self.step(input, limit);
+        *input = rest;
         match found {
             Look::Need(_) => Ok(None),
-            Look::Whole { header, frame } => Ok(Some(Event::Frame(self.take(header, frame)))),
+            Look::Whole { header, frame } => Ok(Some(Event::Frame(self.hand_out(input, header, frame)))),
             Look::Large { header, frame } => {
-                let payload = frame.saturating_sub(header as u64);
+                let payload = frame.wrapping_sub(header as u64);
                 self.state = State::Payload { left: Left(payload) };
                 Ok(Some(Event::Begin { header: self.release(header), payload }))
             }
             Look::Refused(error) => Err(error),
         }
+    }
+
+    /// The whole frame that `step` found.
+    #[inline(always)]
+    fn hand_out<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8], header: usize, frame: usize) -> Frame<'d> {
+        self.frames = self.frames.wrapping_add(1);
+        let bytes = if self.ring.is_empty() {
+            let (bytes, rest) = split(input, frame);
+            *input = rest;
+            bytes
+        } else {
+            self.release(frame)
+        };
+        Frame::new(bytes, header)
     }
 
     /// Skips what is left of the payload that [`Event::Begin`] announced, however many chunks it takes;
@@ -280,7 +312,7 @@ impl<H: Header, B: Store> Decoder<H, B> {
         match self.state {
             State::Payload { left } => {
                 self.state = State::Skip { left };
-                self.skip(&mut &[][..]);
+                self.skip(&[]);
                 left.0
             }
             _ => 0,
@@ -292,24 +324,18 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// payload it keeps to that payload, for a reader that wants no more than it has room for. Empty: there
     /// are none now.
     pub fn raw<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8], max: usize) -> &'d [u8] {
-        if matches!(self.state, State::Skip { .. }) {
-            self.skip(input);
+        *input = self.skip(input);
+        self.note_drips();
+        if let State::Frame { .. } = self.state {
+            // From here on the ring's wrap need not be at a frame's beginning.
+            self.ring.join(self.store.as_mut());
+            self.state = LOOK;
         }
-        self.note_high_water();
-        let max = match self.state {
-            State::Frame { .. } => {
-                // From here on the ring's wrap need not be at a frame's beginning.
-                self.ring.join(self.store.as_mut());
-                self.state = LOOK;
-                max
-            }
-            State::Payload { left } => clamp(left.0).min(max),
-            State::Skip { .. } => 0,
-        };
         let buffered = self.ring.first_len();
-        let n = max.min(if buffered > 0 { buffered } else { input.len() });
-        if let State::Payload { left } = self.state {
-            self.state = State::Payload { left: Left(left.0.wrapping_sub(n as u64)) };
+        let mut n = max.min(if buffered > 0 { buffered } else { input.len() });
+        if let State::Payload { left } = &mut self.state {
+            n = n.min(clamp(left.0));
+            *left = Left(left.0.wrapping_sub(n as u64));
         }
         if buffered > 0 {
             self.release(n)
@@ -391,7 +417,7 @@ impl<H: Header, B: Store> Decoder<H, B> {
     fn take(&mut self, header: usize, frame: usize) -> Frame<'_> {
         self.frames = self.frames.wrapping_add(1);
         let ring = self.ring;
-        self.ring.release(frame);
+        self.ring.release_first(frame);
         let bytes = match ring.first(self.store.as_ref()).get(..frame) {
             Some(bytes) => bytes,
             None => cold_nothing(),
@@ -400,11 +426,11 @@ impl<H: Header, B: Store> Decoder<H, B> {
     }
 
     /// Releases the `n` oldest bytes of the first segment and lends them until the next call.
-    #[inline(always)]
+    #[inline]
     fn release(&mut self, n: usize) -> &[u8] {
         let start = self.ring.start();
-        self.ring.release(n);
-        self.store.as_ref().get(start..start.wrapping_add(n)).unwrap_or_default()
+        self.ring.release_first(n);
+        split(split(self.store.as_ref(), start).1, n).0
     }
 
     /// The rest of `decode`: keeps bytes of `chunk` until a frame is whole in the ring or the chunk is used
@@ -451,26 +477,30 @@ impl<H: Header, B: Store> Decoder<H, B> {
         }
     }
 
-    /// A frame that is in the ring already, behind a payload that was skipped to its end just now.
+    /// A frame that is there already, in the ring or in the chunk, behind a payload that was skipped to its end
+    /// just now. Answers the rest of the chunk, too.
     #[cold]
     #[inline(never)]
-    fn look_again(&mut self) -> Option<Frame<'_>> {
-        let (header, frame) = self.whole()?;
-        Some(self.take(header, frame))
+    fn look_again<'d, 'i: 'd>(&'d mut self, mut chunk: &'i [u8]) -> (Option<Frame<'d>>, &'i [u8]) {
+        let found = match (self.pass(&mut chunk), self.whole()) {
+            (None, Some((header, frame))) => Some(self.take(header, frame)),
+            (found, _) => found,
+        };
+        (found, chunk)
     }
 
     /// `collect` by way of `step`, after `before` bytes of the chunk were kept.
     #[inline(never)]
     fn collect_slowly(&mut self, chunk: &[u8], before: usize) -> usize {
-        let (used, found) = self.step(split(chunk, before).1, 0);
-        let used = used.wrapping_add(before);
+        let (rest, found) = self.step(split(chunk, before).1, 0);
+        let used = chunk.len().wrapping_sub(rest.len());
         if matches!(found, Look::Refused(_) | Look::Large { .. }) { !used } else { used }
     }
 
     /// Whether a frame of that length, the first in the ring, would not cross the end of the store.
     #[inline(always)]
     fn fits(&self, need: usize) -> bool {
-        need <= self.store.as_ref().len().saturating_sub(self.ring.start())
+        need.wrapping_add(self.ring.start()) <= self.store.as_ref().len()
     }
 
     /// Why `collect` had nothing: the header at fault is still there.
@@ -482,92 +512,53 @@ impl<H: Header, B: Store> Decoder<H, B> {
         }
     }
 
-    /// Keeps the end of a chunk, the first bytes of a frame of which `need` are needed; the ring is empty.
-    #[inline(always)]
-    fn begin(&mut self, chunk: &[u8], need: usize) {
-        let n = self.keep(chunk);
-        self.state = State::Frame { missing: if n == 0 { 0 } else { need.wrapping_sub(n) } };
-    }
-
-    /// Keeps what completes the frame under way, or a short chunk whole; answers how much.
-    #[inline(always)]
-    fn complete(&mut self, chunk: &[u8], missing: usize) -> usize {
-        self.state = LOOK;
-        let have = self.ring.first_len();
-        let n = if chunk.len() <= SHORT {
-            self.make_room(have.wrapping_add(chunk.len()));
-            chunk.len()
-        } else {
-            missing
-        };
-        self.keep(split(chunk, n).0)
-    }
-
-    /// What comes next in the ring, after moving as much of `chunk` into it as that takes: a whole frame, or
-    /// one larger than the limit but not than `stream`, with its header there. Answers how much of the chunk
-    /// was used.
-    #[inline(never)]
-    fn step(&mut self, chunk: &[u8], stream: u64) -> (usize, Look) {
-        let mut used = 0;
+    /// What comes next, after as much of `chunk` was kept as that takes: a whole frame, in the ring or, where that is
+    /// empty, in the rest of the chunk; or one larger than the limit but not than `stream`, with its header in the
+    /// ring. Answers the rest of the chunk.
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(always))]
+    fn step<'i>(&mut self, chunk: &'i [u8], stream: u64) -> (&'i [u8], Look) {
+        let mut rest = chunk;
         if !matches!(self.state, State::Frame { .. }) {
-            let mut rest = chunk;
-            self.skip(&mut rest);
-            used = chunk.len().wrapping_sub(rest.len());
+            rest = self.skip(rest);
         }
-        let State::Frame { mut missing } = self.state else { return (used, self.not_a_frame()) };
-        let limit = self.limit();
-        let stream = stream.min(self.header.max_frame());
+        let State::Frame { mut missing } = self.state else { return (rest, self.not_a_frame()) };
         loop {
-            let rest = split(chunk, used).1;
             if missing == 0 {
                 let have = self.ring.first_len();
                 let window = if have == 0 { rest } else { self.ring.first(self.store.as_ref()) };
+                let (limit, stream) = (self.limit(), stream.min(self.header.max_frame()));
                 let found = look(&self.header, window, limit);
+                let fault = self.header.max_len().min(rest.len());
                 let need = match found {
                     Look::Need(need) => need,
-                    Look::Whole { frame, .. } if have < frame => frame,
-                    Look::Large { header, frame } if frame <= stream && have < header => header,
-                    Look::Whole { .. } => return (used, found),
-                    Look::Large { frame, .. } if frame <= stream => return (used, found),
+                    Look::Whole { .. } => return (rest, found),
+                    Look::Large { header, frame } if frame <= stream => {
+                        if have >= header {
+                            return (rest, found);
+                        }
+                        header
+                    }
+                    // The header at fault is kept first, so that every later call finds it again.
+                    _ if have == 0 && fault > 0 => fault,
                     Look::Large { frame: declared, .. } => {
-                        let error = DecodeError::TooLong { declared, limit: limit.max(stream) };
-                        return self.refuse(rest, used, error);
+                        let limit = limit.max(stream);
+                        return (rest, Look::Refused(DecodeError::TooLong { declared, limit }));
                     }
-                    Look::Refused(error) => return self.refuse(rest, used, error),
+                    Look::Refused(_) => return (rest, found),
                 };
-                if have == 0 {
-                    let n = rest.len().min(need);
-                    self.begin(split(rest, n).0, need);
-                    used = used.wrapping_add(n);
-                    missing = need.wrapping_sub(n);
-                    if n == 0 {
-                        return (used, Look::Need(need));
-                    }
-                } else {
-                    missing = need.wrapping_sub(have);
-                    self.make_room(need);
-                    self.state = State::Frame { missing };
-                }
-                if missing == 0 {
-                    continue;
-                }
+                missing = need.wrapping_sub(have);
+                self.make_room(need);
             }
-            let rest = split(chunk, used).1;
-            if rest.is_empty() {
-                return (used, Look::Need(missing));
+            let (now, later) = split(rest, missing);
+            missing = missing.wrapping_sub(self.keep(now));
+            rest = later;
+            if !self.ring.is_empty() {
+                self.state = State::Frame { missing };
             }
-            if rest.len() < missing {
-                let n = self.keep(rest);
-                self.arrived(n);
-                return (used.wrapping_add(n), Look::Need(missing.wrapping_sub(n)));
+            if missing > 0 {
+                return (rest, Look::Need(missing));
             }
-            let n = self.complete(rest, missing);
-            used = used.wrapping_add(n);
-            if n < missing {
-                // Only a store that changed its length.
-                return (used, Look::Need(missing.wrapping_sub(n)));
-            }
-            missing = 0;
         }
     }
 
@@ -581,23 +572,12 @@ impl<H: Header, B: Store> Decoder<H, B> {
         }
     }
 
-    /// Keeps the header at fault, so that every later call finds it again.
-    #[cold]
-    fn refuse(&mut self, rest: &[u8], used: usize, error: DecodeError) -> (usize, Look) {
-        // A verb with another limit may see it otherwise.
-        self.state = LOOK;
-        let kept = if self.ring.is_empty() { self.keep(split(rest, self.header.max_len()).0) } else { 0 };
-        (used.wrapping_add(kept), Look::Refused(error))
-    }
-
-    /// Appends what fits of `bytes` in one piece.
-    #[inline(always)]
+    /// Appends what fits of `bytes` in one piece. The ring is linear: while it is wrapped, the frame at its front is
+    /// whole, for a [`Header`] that keeps the laws.
+    #[inline(never)]
     fn keep(&mut self, bytes: &[u8]) -> usize {
-        let store = self.store.as_mut();
-        let space = self.ring.space(store.len());
-        let n = copy(store.get_mut(space).unwrap_or_default(), bytes);
-        self.ring.commit(n);
-        self.note_high_water();
+        let n = self.ring.append_some(self.store.as_mut(), bytes);
+        self.note(self.ring.first_len());
         self.ring.invariants(self.store.as_ref().len());
         n
     }
@@ -608,7 +588,7 @@ impl<H: Header, B: Store> Decoder<H, B> {
     fn make_room(&mut self, wanted: usize) {
         let start = self.ring.start();
         // Not more often than its bytes were released since the last time, so at most one copy a byte.
-        if !self.fits(wanted) || (start >= NEAR && self.ring.first_len() <= start) {
+        if !self.fits(wanted) || (QUICK && start >= NEAR && self.ring.first_len() <= start) {
             self.ring.move_all(self.store.as_mut());
         }
     }
@@ -626,21 +606,22 @@ impl<H: Header, B: Store> Decoder<H, B> {
 
     /// Skips what is there of a discarded payload.
     #[cold]
-    fn skip(&mut self, input: &mut &[u8]) {
-        let State::Skip { left: Left(mut left) } = self.state else { return };
-        let buffered = clamp(left).min(self.ring.len());
-        self.note_high_water();
-        self.ring.release(buffered);
+    #[inline(never)]
+    fn skip<'i>(&mut self, input: &'i [u8]) -> &'i [u8] {
+        let State::Skip { left: Left(mut left) } = self.state else { return input };
+        // Linear, as in `keep`.
+        let buffered = clamp(left).min(self.ring.first_len());
+        self.ring.release_first(buffered);
         left = left.wrapping_sub(buffered as u64);
         let (skipped, rest) = split(input, clamp(left));
         left = left.wrapping_sub(skipped.len() as u64);
-        *input = rest;
         self.state = if left > 0 {
             State::Skip { left: Left(left) }
         } else {
             self.frames = self.frames.wrapping_add(1);
             LOOK
         };
+        rest
     }
 }
 
@@ -652,7 +633,7 @@ fn clamp(n: u64) -> usize {
 /// The first `n` bytes, or all, and the rest.
 #[inline(always)]
 fn split(bytes: &[u8], n: usize) -> (&[u8], &[u8]) {
-    bytes.split_at_checked(n).unwrap_or((bytes, &[]))
+    bytes.split_at(n.min(bytes.len()))
 }
 
 /// Reading straight into the store.
@@ -708,7 +689,8 @@ impl<H: Header, B: Store> Decoder<H, B> {
     #[cold]
     #[inline(never)]
     fn next_slowly(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
-        self.decode(&mut &[][..])
+        let _ = self.poll_slowly(0)?;
+        Ok(self.look_again(&[]).0)
     }
 
     /// The next event that is buffered: [`event`](Self::event) without a chunk.
@@ -791,28 +773,31 @@ impl<H: Header, B: Store> Decoder<H, B> {
     /// # Errors
     /// [`FinishError`] says what is missing, or what was left untaken. The decoder stays as it is.
     pub fn finish(&mut self) -> Result<(), FinishError> {
-        match self.state {
-            State::Frame { .. } => {}
-            State::Payload { left } if left.0 == 0 || !self.ring.is_empty() => {
-                return Err(FinishError::Unread { bytes: self.ring.len() });
+        self.skip(&[]);
+        let bytes = self.ring.len();
+        let want = match self.state {
+            State::Payload { left } | State::Skip { left } => {
+                return Err(if left.0 > 0 && bytes == 0 {
+                    FinishError::TruncatedPayload { missing: left.0 }
+                } else {
+                    FinishError::Unread { bytes }
+                });
             }
-            State::Payload { left } => return Err(FinishError::TruncatedPayload { missing: left.0 }),
-            State::Skip { .. } => {
-                self.skip(&mut &[][..]);
-                if let State::Skip { left } = self.state {
-                    return Err(FinishError::TruncatedPayload { missing: left.0 });
+            State::Frame { .. } if bytes == 0 => return Ok(()),
+            State::Frame { missing: 0 } => {
+                let limit = self.limit();
+                match look(&self.header, self.ring.first(self.store.as_ref()), limit) {
+                    Look::Need(want) => want,
+                    Look::Whole { .. } => return Err(FinishError::Unread { bytes }),
+                    Look::Large { frame: declared, .. } => {
+                        return Err(FinishError::Protocol(DecodeError::TooLong { declared, limit }));
+                    }
+                    Look::Refused(error) => return Err(FinishError::Protocol(error)),
                 }
             }
-        }
-        if self.ring.is_empty() {
-            return Ok(());
-        }
-        let have = self.ring.len();
-        match self.step(&[], 0).1 {
-            Look::Need(missing) => Err(FinishError::Truncated { have, want: have.saturating_add(missing) }),
-            Look::Refused(error) => Err(FinishError::Protocol(error)),
-            _ => Err(FinishError::Unread { bytes: have }),
-        }
+            State::Frame { missing } => bytes.wrapping_add(missing),
+        };
+        Err(FinishError::Truncated { have: bytes, want })
     }
 
     /// How many bytes are missing at least until there is something to take; 0 where something is there
@@ -863,9 +848,21 @@ impl<H: Header, B: Store> Decoder<H, B> {
         (self.high_water as usize).max(self.ring.len())
     }
 
+    /// What `drip` leaves out, and `collect` and this make up for.
+    #[inline(always)]
+    fn note_drips(&mut self) {
+        if QUICK {
+            self.note_high_water();
+        }
+    }
+
     #[inline(always)]
     fn note_high_water(&mut self) {
-        let len = self.ring.len();
+        self.note(self.ring.len());
+    }
+
+    #[inline(always)]
+    fn note(&mut self, len: usize) {
         if len > self.high_water as usize {
             self.high_water = u32::try_from(len).unwrap_or(u32::MAX);
         }

@@ -6,6 +6,7 @@
 
 use core::mem;
 
+use crate::QUICK;
 use crate::copy::copy;
 use crate::decoder::{check_array, check_store};
 use crate::error::{ConfigError, EncodeError};
@@ -29,7 +30,17 @@ use crate::store::Store;
 pub fn encode<H: Header>(format: &H, payload: &[u8], out: &mut [u8]) -> Result<usize, EncodeError> {
     match straight(format, payload, out) {
         Some(result) => result,
-        None => encode_parts(format, &[], &[payload], out),
+        None if QUICK => encode_parts(format, &[], &[payload], out),
+        // The same for one part, inlined: of a header that always has its greatest length, only the error is left of it.
+        None => {
+            let (head, header) = head(format, &[], payload.len() as u64)?;
+            let needed = (payload.len() as u64).saturating_add(header as u64);
+            if needed > out.len() as u64 {
+                return Err(EncodeError::NoRoom { needed, free: out.len() });
+            }
+            let n = copy(out, head.get(..header).unwrap_or_default());
+            Ok(n.wrapping_add(copy(out.get_mut(n..).unwrap_or_default(), payload)))
+        }
     }
 }
 
@@ -45,8 +56,8 @@ fn straight<H: Header>(format: &H, payload: &[u8], out: &mut [u8]) -> Option<Res
         Ok(_) => return Some(Err(WROTE_TOO_MUCH)),
         Err(error) => return Some(Err(error)),
     };
-    let n = copy(out.get_mut(header..).unwrap_or_default(), payload);
-    Some(Ok(header.wrapping_add(n)))
+    copy(out.get_mut(header..).unwrap_or_default(), payload);
+    Some(Ok(header.wrapping_add(payload.len())))
 }
 
 const WROTE_TOO_MUCH: EncodeError = EncodeError::Refused("the header is longer than it may be");
@@ -81,7 +92,7 @@ fn total(parts: &[&[u8]]) -> u64 {
 }
 
 /// A header on the stack, for where it can't be written in place; and all the checks of it.
-#[inline(never)]
+#[inline]
 fn head<H: Header>(
     format: &H,
     fields: &[u8],
@@ -89,7 +100,7 @@ fn head<H: Header>(
 ) -> Result<([u8; MAX_HEADER], usize), EncodeError> {
     let mut head = [0; MAX_HEADER];
     let header = format.write(fields, payload, &mut head)?;
-    if header > MAX_HEADER {
+    if header > format.max_len().min(MAX_HEADER) {
         return Err(WROTE_TOO_MUCH);
     }
     // Beyond 64 bits the decoder would not read it.
@@ -181,7 +192,8 @@ impl<H: Header, B: Store> Encoder<H, B> {
     #[inline(always)]
     pub fn push(&mut self, payload: &[u8]) -> Result<(), EncodeError> {
         // Most frames find the ring linear, and room behind it.
-        if self.left == 0
+        if QUICK
+            && self.left == 0
             && !self.ring.is_wrapped()
             && let Some(room) = self.store.as_mut().get_mut(self.ring.end()..)
             && let Some(result) = straight(&self.header, payload, room)
@@ -290,6 +302,16 @@ impl<H: Header, B: Store> Encoder<H, B> {
                 Ok(())
             }
         }
+    }
+
+    /// Queues what there is room for of bytes that are not framed, and answers how much that was: a preamble,
+    /// content behind a header frame. The twin of [`Decoder::raw`](crate::Decoder::raw).
+    ///
+    /// # Errors
+    /// [`EncodeError::MidPayload`]. Nothing is queued then.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<usize, EncodeError> {
+        self.between_frames()?;
+        Ok(self.ring.put(self.store.as_mut(), bytes))
     }
 
     #[inline(always)]

@@ -7,6 +7,8 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
+// Else the variant is told by 64 bits, beside fields of 64 bits, which costs a 32-bit device a comparison each time.
+#[repr(u32)]
 pub enum HeaderError {
     /// The length field makes the frame shorter than its own header.
     ShorterThanHeader {
@@ -120,6 +122,8 @@ impl core::error::Error for DecodeError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
+// As for `HeaderError`.
+#[repr(u32)]
 pub enum FinishError {
     /// The input ended inside a frame.
     Truncated {

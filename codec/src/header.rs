@@ -386,28 +386,46 @@ impl Checked {
             Some(value) if value <= self.field.width.max_value() => value,
             _ => return Err(EncodeError::Unrepresentable { payload }),
         };
-        let mut varint = [0; 10];
-        let (be, le) = (value.to_be_bytes(), value.to_le_bytes());
-        let length: &[u8] = match (self.field.width, self.field.endian) {
-            (Width::VarintMqtt | Width::Varint32 | Width::Varint64, _) => {
-                let n = write_varint(value, &mut varint);
-                varint.get(..n).unwrap_or_default()
-            }
-            (width, Endian::Big) => be.get(be.len() - width.min()..).unwrap_or_default(),
-            (width, Endian::Little) => le.get(..width.min()).unwrap_or_default(),
+        let width = if self.field.width.is_varint() { varint_len(value) } else { self.field.width.min() };
+        let header = self.len(width);
+        let free = out.len();
+        let Some(room) = out.get_mut(..header) else {
+            return Err(EncodeError::NoRoom { needed: header as u64, free });
         };
-        let header = self.len(length.len());
-        let Some(out) = out.get_mut(..header) else {
-            return Err(EncodeError::NoRoom { needed: header as u64, free: out.len() });
-        };
-        if wanted == 0 {
-            copy(out, length);
-        } else {
-            for (slot, byte) in out.iter_mut().zip(before.iter().chain(length).chain(behind)) {
-                *slot = *byte;
+        if wanted > 0 {
+            let (front, back) = room.split_at_mut_checked(self.field.offset + width).unwrap_or_default();
+            copy(front, before);
+            copy(back, behind);
+        }
+        let field = room.get_mut(self.field.offset..).unwrap_or_default();
+        let big = matches!(self.field.endian, Endian::Big);
+        match self.field.width {
+            Width::U8 => put(field, [value as u8]),
+            Width::U16 if big => put(field, (value as u16).to_be_bytes()),
+            Width::U16 => put(field, (value as u16).to_le_bytes()),
+            Width::U24 if big => {
+                let [_, a, b, c] = (value as u32).to_be_bytes();
+                put(field, [a, b, c]);
             }
+            Width::U24 => {
+                let [a, b, c, _] = (value as u32).to_le_bytes();
+                put(field, [a, b, c]);
+            }
+            Width::U32 if big => put(field, (value as u32).to_be_bytes()),
+            Width::U32 => put(field, (value as u32).to_le_bytes()),
+            Width::U64 if big => put(field, value.to_be_bytes()),
+            Width::U64 => put(field, value.to_le_bytes()),
+            Width::VarintMqtt | Width::Varint32 | Width::Varint64 => write_varint(value, field),
         }
         Ok(header)
+    }
+}
+
+/// Writes an array to the front of `out`.
+#[inline(always)]
+fn put<const N: usize>(out: &mut [u8], bytes: [u8; N]) {
+    if let Some(slot) = out.first_chunk_mut() {
+        *slot = bytes;
     }
 }
 
@@ -446,10 +464,14 @@ fn read_varint(bytes: &[u8], max: usize, limit: u64) -> Result<Option<(u64, usiz
     if bytes.len() >= max { Err(HeaderError::VarintTooLong { max }) } else { Ok(None) }
 }
 
-fn write_varint(mut value: u64, out: &mut [u8; 10]) -> usize {
-    let mut n = 0;
+/// How many bytes a varint takes: one for each seven bits, and one for 0.
+#[inline(always)]
+const fn varint_len(value: u64) -> usize {
+    (u64::BITS - (value | 1).leading_zeros()).div_ceil(7) as usize
+}
+
+fn write_varint(mut value: u64, out: &mut [u8]) {
     for slot in out {
-        n += 1;
         *slot = value as u8 & 0x7f;
         value >>= 7;
         if value == 0 {
@@ -457,7 +479,6 @@ fn write_varint(mut value: u64, out: &mut [u8; 10]) -> usize {
         }
         *slot |= 0x80;
     }
-    n
 }
 
 impl Header for Checked {

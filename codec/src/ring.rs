@@ -15,9 +15,15 @@
 //! Ordering, checked by [`Ring::invariants`] in debug builds:
 //! `tail <= start <= end <= cap` and, where nothing is buffered, all of them are zero.
 
+use core::cell::Cell;
+use core::mem;
 use core::ops::Range;
 
+use crate::QUICK;
 use crate::copy::copy;
+
+/// Bit of [`Ring::wrapped`].
+const WRAPPED: usize = 1 << (usize::BITS - 1);
 
 /// The cursors; the store is an argument of every method that touches bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +35,7 @@ pub(crate) struct Ring {
     wrapped: usize,
 }
 
-/// What is buffered. Boundary: only [`Ring::release`] moves `start`.
+/// What is buffered. Boundary: only [`Ring::release`] and [`Ring::release_first`] move `start`.
 impl Ring {
     pub(crate) const fn new() -> Self {
         Self { start: 0, end: 0, wrapped: 0 }
@@ -48,7 +54,7 @@ impl Ring {
 
     #[inline(always)]
     pub(crate) fn tail(&self) -> usize {
-        self.wrapped.saturating_sub(1)
+        self.wrapped & (WRAPPED - 1)
     }
 
     #[inline]
@@ -58,7 +64,7 @@ impl Ring {
 
     #[inline(always)]
     pub(crate) fn is_wrapped(&self) -> bool {
-        self.wrapped != 0
+        self.wrapped >= WRAPPED
     }
 
     #[inline(always)]
@@ -92,23 +98,19 @@ impl Ring {
     #[inline(always)]
     pub(crate) fn release(&mut self, n: usize) {
         let first = self.first_len();
-        if n < first {
-            self.start = self.start.wrapping_add(n);
-        } else {
+        self.release_first(n);
+        if n > first {
             self.release_first(n.wrapping_sub(first));
         }
     }
 
-    #[inline(always)]
-    fn release_first(&mut self, more: usize) {
-        let tail = self.tail();
-        *self = Self { start: 0, end: tail, wrapped: 0 };
-        if more != 0 {
-            if more < tail {
-                self.start = more;
-            } else {
-                self.end = 0;
-            }
+    /// Lets go of the `n` oldest bytes, or of the older segment where that has fewer.
+    #[inline]
+    pub(crate) fn release_first(&mut self, n: usize) {
+        if n < self.first_len() {
+            self.start = self.start.wrapping_add(n);
+        } else {
+            *self = Self { start: 0, end: self.tail(), wrapped: 0 };
         }
     }
 }
@@ -171,20 +173,28 @@ impl Ring {
         }
     }
 
+    /// Appends what fits of `bytes` in one piece; the ring is linear.
+    #[inline(always)]
+    pub(crate) fn append_some(&mut self, store: &mut [u8], bytes: &[u8]) -> usize {
+        let Some(room) = store.get_mut(self.end..) else { return 0 };
+        let n = copy(room, bytes);
+        self.end = self.end.wrapping_add(n);
+        n
+    }
+
     /// Copies what fits of `bytes` behind the newest byte, wrapping anywhere; answers how much that was.
     pub(crate) fn put(&mut self, store: &mut [u8], bytes: &[u8]) -> usize {
-        let mut used = 0;
-        loop {
-            let rest = bytes.get(used..).unwrap_or_default();
-            let space = store.get_mut(self.space(store.len())).unwrap_or_default();
+        let mut rest = bytes;
+        while let Some(space) = store.get_mut(self.space(store.len())) {
             let n = copy(space, rest);
             self.commit(n);
-            used = used.wrapping_add(n);
-            if n == rest.len() || !self.wrap(store.len()) {
-                self.invariants(store.len());
-                return used;
+            rest = rest.get(n..).unwrap_or_default();
+            if rest.is_empty() || !self.wrap(store.len()) {
+                break;
             }
         }
+        self.invariants(store.len());
+        bytes.len().wrapping_sub(rest.len())
     }
 
     /// Moves `n` bytes, which lie `by` bytes before the newest end, to that end: room was left behind them.
@@ -213,7 +223,7 @@ impl Ring {
     pub(crate) fn wrap(&mut self, cap: usize) -> bool {
         let can = !self.is_wrapped() && self.end == cap && self.start > 0;
         if can {
-            self.wrapped = 1;
+            self.wrapped = WRAPPED;
         }
         can
     }
@@ -227,7 +237,7 @@ impl Ring {
         }
         move_to_front(store, from..self.end);
         self.end = from;
-        self.wrapped = n.wrapping_add(1);
+        self.wrapped = n | WRAPPED;
         self.invariants(store.len());
         true
     }
@@ -235,25 +245,22 @@ impl Ring {
     /// Moves all bytes of a linear ring to the front of the store.
     #[inline]
     pub(crate) fn move_all(&mut self, store: &mut [u8]) {
-        if !self.is_wrapped() && self.start > 0 {
-            move_to_front(store, self.start..self.end);
-            *self = Self { start: 0, end: self.first_len(), wrapped: 0 };
-        }
+        move_to_front(store, self.start..self.end);
+        *self = Self { start: 0, end: self.first_len(), wrapped: 0 };
         self.invariants(store.len());
     }
 
-    /// Makes the ring linear, with its bytes in one piece. Seldom needed, so simple: one rotation.
+    /// Makes the ring linear, with its bytes in one piece. Seldom needed, so small.
     pub(crate) fn join(&mut self, store: &mut [u8]) {
         if !self.is_wrapped() {
             return;
         }
-        let (first, tail) = (self.first_len(), self.tail());
-        let all = store.get_mut(..self.end).unwrap_or_default();
-        if self.start <= all.len() {
-            // second ++ gap ++ first becomes first ++ second ++ gap.
-            all.rotate_left(self.start);
-        }
-        *self = Self { start: 0, end: first.wrapping_add(tail), wrapped: 0 };
+        let len = self.len();
+        // second ++ gap ++ first becomes first ++ second ++ gap: a rotation by three reversals.
+        reverse(store, 0..self.start);
+        reverse(store, self.start..self.end);
+        reverse(store, 0..self.end);
+        *self = Self { start: 0, end: len, wrapped: 0 };
         self.invariants(store.len());
     }
 
@@ -274,19 +281,34 @@ pub(crate) fn cold_nothing<'s>() -> &'s [u8] {
     &[]
 }
 
-/// Moves bytes to the front of the store, in steps that don't overlap: `copy_within` would bring panics into a
-/// program that is built for size.
+/// Moves bytes to the front of the store; `copy_within` would bring panics into a program that is built for size.
 fn move_to_front(store: &mut [u8], from: Range<usize>) {
-    let (mut from, mut to, end) = (from.start, 0, from.end);
-    while from < end {
-        let n = end.wrapping_sub(from);
-        let Some((front, back)) = store.split_at_mut_checked(from) else { return };
-        let moved = copy(front.get_mut(to..).unwrap_or_default(), back.get(..n).unwrap_or_default());
-        if moved == 0 {
-            return;
+    if !QUICK {
+        let store = Cell::from_mut(store).as_slice_of_cells();
+        let (Some(to), Some(from)) = (store.get(..from.len()), store.get(from)) else { return };
+        for (to, from) in to.iter().zip(from) {
+            to.set(from.get());
         }
-        from = from.wrapping_add(moved);
-        to = to.wrapping_add(moved);
+        return;
+    }
+    // In steps that don't overlap, each as long as the gap in front of them.
+    let Some(mut rest) = store.get_mut(..from.end) else { return };
+    while let Some((gap, bytes)) = rest.split_at_mut_checked(from.start)
+        && !gap.is_empty()
+        && !bytes.is_empty()
+    {
+        copy(gap, bytes);
+        rest = bytes;
+    }
+}
+
+/// Reverses a part of the store; the library's own would bring a panic along.
+#[inline(never)]
+fn reverse(store: &mut [u8], part: Range<usize>) {
+    let mut part = store.get_mut(part).unwrap_or_default();
+    while let [first, middle @ .., last] = part {
+        mem::swap(first, last);
+        part = middle;
     }
 }
 

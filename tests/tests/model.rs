@@ -105,6 +105,7 @@ mod encoder {
         Start(usize),
         Feed(usize),
         Bypass(usize),
+        Raw(usize),
         Advance(usize),
         Drain(usize),
         Reset,
@@ -126,6 +127,7 @@ mod encoder {
             2 => (0..150usize).prop_map(Op::Start),
             6 => (0..60usize).prop_map(Op::Feed),
             1 => (0..60usize).prop_map(Op::Bypass),
+            2 => (0..60usize).prop_map(Op::Raw),
             8 => (0..150usize).prop_map(Op::Advance),
             4 => (0..80usize).prop_map(Op::Drain),
             1 => Just(Op::Reset),
@@ -254,6 +256,16 @@ mod encoder {
                         assert_eq!(encoder.bypass(*n), Ok(()));
                         left -= *n as u64;
                         frames += u32::from(*n > 0 && left == 0);
+                    }
+                }
+                Op::Raw(n) => {
+                    let piece = bytes(*n);
+                    if left > 0 {
+                        assert_eq!(encoder.raw(&piece), Err(EncodeError::MidPayload { left }));
+                    } else {
+                        let n = free.min(*n);
+                        assert_eq!(encoder.raw(&piece), Ok(n));
+                        model.extend(&piece[..n]);
                     }
                 }
                 Op::Advance(n) => {

@@ -41,7 +41,7 @@ impl Plan {
         Self::new(once, [ALL])
     }
 
-    fn next(&mut self) -> Step {
+    pub(crate) fn next(&mut self) -> Step {
         let n = self.calls;
         self.calls += 1;
         match n.checked_sub(self.once.len()) {
@@ -63,7 +63,7 @@ pub(crate) struct Call {
 /// like the end.
 #[derive(Debug)]
 pub(crate) struct Fake {
-    plan: Plan,
+    pub(crate) plan: Plan,
     /// What a reader gets, then the end.
     wire: Vec<u8>,
     at: usize,
@@ -155,11 +155,5 @@ impl Write for Fake {
                 Ok(())
             }
         }
-    }
-}
-
-impl ringframe_io::std::ReadTimeout for Fake {
-    fn set_read_timeout(&self, _: Option<std::time::Duration>) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -82,7 +82,7 @@ fn encoder<H: Header>(format: H) {
                 used((frame.write(bytes()), frame.write(bytes()), frame.finish()));
             }
             3 => used(encoder.start(bytes(), any() as u64)),
-            4 => used((encoder.feed(bytes()), encoder.bypass(any()), encoder.left())),
+            4 => used((encoder.feed(bytes()), encoder.bypass(any()), encoder.raw(bytes()), encoder.left())),
             5 => used(encoder.pending()),
             6 => encoder.advance(any()),
             7 => used(encoder.drain(store())),

@@ -55,6 +55,16 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Send messages to a server and print its replies
     Call(Call),
+    // Its help is the struct's.
+    Bench(Bench),
+    /// Run an allowed command at a server: its output and its exit code here
+    Exec(Exec),
+    /// Send a file to a server of files
+    Put(Put),
+    /// Fetch a file from a server of files
+    Get(Get),
+    /// List the files of a server
+    Ls(Ls),
     /// Lines of standard input or a file to frames on standard output
     Encode(Encode),
     /// Frames of standard input or a file to lines on standard output
@@ -99,16 +109,102 @@ pub(crate) struct Serve {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Service {
     /// Answer every message with its ASCII letters in upper case
-    Upper(Server),
+    Upper(Mirror),
     /// Answer every message with itself
-    Echo(Server),
+    Echo(Mirror),
     /// Answer every message with the same text
     Reply {
         /// The text
         text: String,
         #[command(flatten)]
-        server: Server,
+        mirror: Mirror,
     },
+    /// Hand out the files of a folder by get and ls, and take files in by put where that is allowed
+    Files(Files),
+    /// Run commands for clients: those that --allow names, and no other
+    #[cfg(unix)]
+    #[command(after_help = "\
+Example: ringframe serve exec --allow date=/bin/date uptime=/usr/bin/uptime
+         ringframe exec 127.0.0.1:7878 -- date -u")]
+    Exec(ExecServer),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: ringframe serve files --root /srv/files --allow-write
+         ringframe put 127.0.0.1:7878 report.pdf
+         ringframe get 127.0.0.1:7878 report.pdf copy.pdf")]
+pub(crate) struct Files {
+    /// The folder: the files in it, not its subfolders, and no symbolic links
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) root: PathBuf,
+
+    /// Let clients put files there
+    #[arg(long)]
+    pub(crate) allow_write: bool,
+
+    /// Let clients replace files, where they ask for it
+    #[arg(long, requires = "allow_write")]
+    pub(crate) overwrite: bool,
+
+    /// Close a connection on which no byte of a file's content came for so long
+    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration, help_heading = "Limits")]
+    pub(crate) content_time: Duration,
+
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// A server of commands.
+#[cfg(unix)]
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExecServer {
+    /// A command that clients may run, and its program
+    #[arg(long, required = true, num_args = 1.., value_name = "NAME=/ABS/PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) allow: Vec<Allowed>,
+
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    #[command(flatten)]
+    pub(crate) limits: ExecLimits,
+}
+
+/// What keeps commands from taking too much.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct ExecLimits {
+    /// Kill a command, and what it has started, after so long
+    #[arg(long, default_value = "60s", value_name = "TIME", value_parser = duration)]
+    pub(crate) command_time: Duration,
+
+    /// Kill a command that has written more than that, where its output is not streamed
+    #[arg(long, default_value = "16MiB", value_name = "BYTES", value_parser = wire::bytes)]
+    pub(crate) max_output: u64,
+
+    /// Commands at a time; one more is refused as busy
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_commands: u16,
+
+    /// Arguments that a request may give to a command
+    #[arg(long, default_value_t = 1024, value_name = "N")]
+    pub(crate) max_args: usize,
+}
+
+/// A server that answers each message by itself, so that datagrams will do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Mirror {
+    /// Datagrams instead of connections: one message each, up to 1472 bytes (IPv6 1452), without a header
+    #[arg(
+        long,
+        conflicts_with_all = ["wire", "max_frame", "max_connections", "max_per_address", "idle", "frame_time",
+            "write_time", "keepalive", "backlog"]
+    )]
+    pub(crate) udp: bool,
+
+    #[command(flatten)]
+    pub(crate) server: Server,
 }
 
 /// What all servers have in common.
@@ -154,7 +250,7 @@ pub(crate) struct Limits {
     pub(crate) write_time: Duration,
 
     /// TCP keep-alive: silence before the first probe / between probes / how many; or off
-    #[arg(long, default_value = "30s/10s/3", value_name = "IDLE/INTERVAL/COUNT")]
+    #[arg(long, default_value_t = Keepalive::DEFAULT, value_name = "IDLE/INTERVAL/COUNT")]
     pub(crate) keepalive: Keepalive,
 
     /// Connections that wait to be accepted
@@ -166,7 +262,8 @@ pub(crate) struct Limits {
 #[command(after_help = "\
 Examples: ringframe call 127.0.0.1:7878 hello,server
           seq 1 10000 | ringframe call 127.0.0.1:7878
-          ringframe call 127.0.0.1:7878 @photo.jpg --raw > answer")]
+          ringframe call 127.0.0.1:7878 @photo.jpg --raw > answer
+          ringframe call --udp 127.0.0.1:7878 hello,server")]
 pub(crate) struct Call {
     /// The server
     #[arg(value_name = "HOST:PORT")]
@@ -176,6 +273,11 @@ pub(crate) struct Call {
     #[arg(value_name = "MESSAGE", value_hint = ValueHint::FilePath)]
     pub(crate) messages: Vec<String>,
 
+    /// Datagrams instead of a connection: one message each, up to 1472 bytes (IPv6 1452), without a header, each
+    /// sent when the one before it is answered, and none again
+    #[arg(long, conflicts_with_all = ["wire", "max_frame", "header", "replies", "half_close"])]
+    pub(crate) udp: bool,
+
     /// Wait for that many replies [default: as many as messages]
     #[arg(long, value_name = "N")]
     pub(crate) replies: Option<u64>,
@@ -184,8 +286,14 @@ pub(crate) struct Call {
     #[arg(long)]
     pub(crate) half_close: bool,
 
-    /// Give up after so long without progress
-    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration)]
+    /// Give up after so long without progress [default with --udp: 2s]
+    #[arg(
+        long,
+        default_value = "10s",
+        default_value_if("udp", "true", "2s"),
+        value_name = "TIME",
+        value_parser = duration
+    )]
     pub(crate) timeout: Duration,
 
     /// Messages are hexadecimal
@@ -198,6 +306,171 @@ pub(crate) struct Call {
     /// Header bytes beside the length field, hexadecimal, in order [default: zeros]
     #[arg(long, value_name = "HEX")]
     pub(crate) header: Option<Hex>,
+
+    #[command(flatten)]
+    pub(crate) wire: WireArgs,
+}
+
+/// Measure round trips a second and their latency against any peer that echoes.
+///
+/// Every reply is compared byte for byte with what was sent. Messages are of characters that upper-casing does not
+/// change, so that `serve upper` will do as well as `serve echo`.
+///
+/// Latency is the time from when a frame is handed to the transport until the last byte of its reply has come back.
+///
+/// A connection sends its next frame once fewer than --depth are without a reply: a closed loop, in which less is
+/// sent when the peer is slow. So a peer that stalls for a second makes --depth slow round trips a connection, where
+/// clients that keep to a schedule would all have waited (coordinated omission). The percentiles are those of so many
+/// clients in a closed loop; they are not those of requests that arrive at a given rate.
+///
+/// All round trips count that begin in the time of measuring: at its end the last replies are waited for, and rates
+/// are per second until the last one. Warming up ends in the same way before measuring begins.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples: ringframe bench 127.0.0.1:7878
+          ringframe bench 127.0.0.1:7878 --size 16 --depth 100 --connections 4
+          ringframe bench 127.0.0.1:7878 --size 1MiB --count 1000 --json")]
+pub(crate) struct Bench {
+    /// The peer
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) address: String,
+
+    /// Payload of a frame; its header comes on top: 16, 64KiB, 1MiB
+    #[arg(long, default_value = "64", value_parser = wire::bytes, value_name = "BYTES")]
+    pub(crate) size: u64,
+
+    /// Connections at a time
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) connections: u32,
+
+    /// Frames without a reply at a time, on each connection: the depth of the pipeline
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) depth: u32,
+
+    /// How long to measure
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = duration)]
+    pub(crate) time: Duration,
+
+    /// How many round trips to measure, all connections together, however long they take
+    #[arg(
+        long,
+        conflicts_with = "time",
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) count: Option<u64>,
+
+    /// How long to run before measuring; 0s not to [default: 500ms, with --count 0s]
+    #[arg(long, value_name = "TIME", value_parser = any_duration)]
+    pub(crate) warmup: Option<Duration>,
+
+    /// Give up when no byte has moved on a connection for so long
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Duration,
+
+    /// Draw the histogram of latencies also where standard output is not a terminal
+    #[arg(long)]
+    pub(crate) histogram: bool,
+
+    #[command(flatten)]
+    pub(crate) wire: WireArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exits with the command's code: 128+N where signal N ended it, 124 where its time was up.
+255 where there is no code: refused, or the connection was lost.
+
+Example: ringframe exec 127.0.0.1:7878 -- date -u")]
+pub(crate) struct Exec {
+    /// The server
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) address: String,
+
+    /// What to run there, one of the names that the server allows, and its arguments
+    #[arg(last = true, required = true, value_names = ["NAME", "ARG"])]
+    pub(crate) command: Vec<String>,
+
+    /// Give up where the command did not begin within so long
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) wire: WireArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples: ringframe put 127.0.0.1:7878 report.pdf
+          ringframe put 127.0.0.1:7878 disk.img --resume
+          tar -c photos | ringframe put 127.0.0.1:7878 - photos.tar")]
+pub(crate) struct Put {
+    /// The server
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) address: String,
+
+    /// The file; - is standard input, which is kept on the disk until its size is known
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Its name there [default: that of FILE]
+    #[arg(required_if_eq("file", "-"))]
+    pub(crate) name: Option<String>,
+
+    /// Replace a file of that name, if the server allows it
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// Go on where an earlier put was interrupted, if what is there is the beginning of FILE
+    #[arg(long)]
+    pub(crate) resume: bool,
+
+    #[command(flatten)]
+    pub(crate) link: TransferArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples: ringframe get 127.0.0.1:7878 report.pdf
+          ringframe get 127.0.0.1:7878 disk.img --resume
+          ringframe get 127.0.0.1:7878 photos.tar - | tar -x")]
+pub(crate) struct Get {
+    /// The server
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) address: String,
+
+    /// The file's name there
+    pub(crate) name: String,
+
+    /// Where to write it, which must be a new file; - is standard output [default: NAME]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Go on where an earlier get was interrupted, if what came is the beginning of the file there
+    #[arg(long)]
+    pub(crate) resume: bool,
+
+    #[command(flatten)]
+    pub(crate) link: TransferArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: ringframe ls 127.0.0.1:7878")]
+pub(crate) struct Ls {
+    /// The server
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) address: String,
+
+    #[command(flatten)]
+    pub(crate) link: TransferArgs,
+}
+
+/// What put, get and ls have in common.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TransferArgs {
+    /// Give up after so long without progress; a server's work on the content has more
+    #[arg(long, default_value = "30s", value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Duration,
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
@@ -254,11 +527,44 @@ pub(crate) struct Decode {
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
+    match any_duration(text) {
         Ok(Duration::ZERO) => Err("it must be more than nothing".into()),
+        result => result,
+    }
+}
+
+fn any_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
         // A clock that counts to the end of all times would overflow.
         Ok(duration) => Ok(duration.min(LONGEST)),
         Err(error) => Err(format!("{error}; say 500ms, 10s, 5min")),
+    }
+}
+
+/// `NAME=/ABS/PATH`.
+#[cfg(unix)]
+#[derive(Clone, Debug)]
+pub(crate) struct Allowed {
+    pub(crate) name: String,
+    pub(crate) program: PathBuf,
+}
+
+#[cfg(unix)]
+impl FromStr for Allowed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((name, program)) = text.split_once('=') else {
+            return Err("say NAME=/ABS/PATH, such as date=/bin/date".into());
+        };
+        let program = PathBuf::from(program);
+        match () {
+            () if name.is_empty() => Err("the name in front of `=` is missing".into()),
+            () if !program.is_absolute() => {
+                Err(format!("the program of `{name}` must be an absolute path, such as /bin/date"))
+            }
+            () => Ok(Self { name: name.into(), program }),
+        }
     }
 }
 

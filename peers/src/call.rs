@@ -6,14 +6,11 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Read, Write};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ringframe::{Checked, Header, Limited};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{ReadError, WriteError};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -21,9 +18,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::args::Call;
 use crate::failure::{Code, Failure};
 use crate::filter::{Printer, longest_line, read_line};
-use crate::net;
 use crate::output::{Output, Verbosity};
+use crate::watched::Watched;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
+use crate::{net, runtime};
+
+mod udp;
 
 /// How long is waited for more once all replies are there.
 const AFTERWARDS: Duration = Duration::from_secs(1);
@@ -37,18 +37,9 @@ const BATCHES: usize = 2;
 const BATCH: usize = RING;
 
 pub(crate) fn run(args: Call, output: Output) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Code::Other, format!("can't start: {error}")))?;
-    let result = runtime.block_on(async {
-        tokio::select! {
-            result = call(args, output) => result,
-            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
-        }
-    });
-    runtime.shutdown_background();
-    result
+    runtime::until_interrupted(async {
+        if args.udp { udp::call(args, output).await } else { call(args, output).await }
+    })
 }
 
 async fn call(args: Call, output: Output) -> Result<(), Failure> {
@@ -56,15 +47,22 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
     let max_frame = format.max_frame();
     let fields = args.wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
     let planned = (!args.messages.is_empty()).then_some(args.messages.len() as u64);
-    let messages = messages(args.messages, args.send_hex, format, fields.clone())?;
+    let fits_frame = |message: &[u8]| {
+        let mut header = [0; ringframe::MAX_HEADER];
+        let header = format.write(&fields, message.len() as u64, &mut header)?;
+        let (frame, limit) = (header as u64 + message.len() as u64, max_frame);
+        if frame > limit { Err(ringframe::EncodeError::TooLong { frame, limit }) } else { Ok(()) }
+    };
+    let check =
+        |message: &[u8]| fits_frame(message).map_err(|error| Failure::new(Code::Other, error.to_string()));
+    let messages = messages(args.messages, args.send_hex, Longest::Frame(max_frame), check)?;
 
     let stream = net::connect(&args.address, args.timeout).await?;
     output.say(Verbosity::Verbose, || format!("connected to {}", args.address));
     let state = State::new(args.replies, planned);
     let (read, write) = stream.into_split();
-    let fits = |error: ringframe::ConfigError| Failure::new(Code::Usage, error.to_string());
-    let reader = Reader::with_capacity(Watched { io: read, state: &state }, format, RING).map_err(fits)?;
-    let writer = Writer::with_capacity(Watched { io: write, state: &state }, format, RING).map_err(fits)?;
+    let reader = Reader::with_capacity(Watched { io: read, moved: &state.progress }, format, RING)?;
+    let writer = Writer::with_capacity(Watched { io: write, moved: &state.progress }, format, RING)?;
     let mut receiver =
         Receiver { reader, printer: Printer::new(args.show, output), max_frame, state: &state };
     let batch = Vec::new().into_iter();
@@ -342,30 +340,52 @@ async fn afterwards(state: &State) {
     sleep(AFTERWARDS).await;
 }
 
+/// The length beyond which a message need not be read to the end: no frame, or datagram, holds it.
+#[derive(Clone, Copy)]
+enum Longest {
+    Frame(u64),
+    Datagram(u64),
+}
+
+impl Longest {
+    const fn bytes(self) -> u64 {
+        let (Self::Frame(bytes) | Self::Datagram(bytes)) = self;
+        bytes
+    }
+
+    /// `what` is longer.
+    fn refuse(self, what: &str) -> Failure {
+        match self {
+            Self::Frame(limit) => {
+                let why =
+                    format!("{what} has more than {limit} bytes, the limit of a frame (see --max-frame)");
+                Failure::new(Code::Other, why)
+            }
+            Self::Datagram(limit) => {
+                let why = format!("{what} has more than {limit} bytes, the limit of a datagram (see --udp)");
+                Failure::new(Code::Usage, why)
+            }
+        }
+    }
+}
+
 /// Where messages come from: the command line, or lines of standard input.
 fn messages(
     arguments: Vec<String>,
     hex: bool,
-    format: Limited<Checked>,
-    fields: Vec<u8>,
+    longest: Longest,
+    check: impl Fn(&[u8]) -> Result<(), Failure>,
 ) -> Result<mpsc::Receiver<Vec<Message>>, Failure> {
     let (to, messages) = mpsc::channel(BATCHES);
     if arguments.is_empty() {
-        std::thread::spawn(move || read_lines(&to, hex, format.max_frame()));
+        std::thread::spawn(move || read_lines(&to, hex, longest));
         return Ok(messages);
     }
     // Everything that can be wrong with arguments is better known before anything is sent.
     let mut all = Vec::new();
     for argument in arguments {
-        let message = argument_bytes(&argument, hex, format.max_frame())?;
-        let mut header = [0; ringframe::MAX_HEADER];
-        let check = format.write(&fields, message.len() as u64, &mut header).and_then(|header| {
-            let (frame, limit) = (header as u64 + message.len() as u64, format.max_frame());
-            if frame > limit { Err(ringframe::EncodeError::TooLong { frame, limit }) } else { Ok(()) }
-        });
-        if let Err(error) = check {
-            return Err(Failure::new(Code::Other, format!("message {}: {error}", all.len() + 1)));
-        }
+        let message = argument_bytes(&argument, hex, longest)?;
+        check(&message).map_err(|failure| failure.of(&format!("message {}", all.len() + 1)))?;
         all.push(Ok(message));
     }
     // There is room: this is the first batch, and the only one.
@@ -374,17 +394,15 @@ fn messages(
 }
 
 /// A message of the command line. Of a file no more is read than shows that it is too large.
-fn argument_bytes(argument: &str, hex: bool, max_frame: u64) -> Result<Vec<u8>, Failure> {
+fn argument_bytes(argument: &str, hex: bool, longest: Longest) -> Result<Vec<u8>, Failure> {
     if let Some(path) = argument.strip_prefix('@') {
         let cannot = |error: io::Error| Failure::new(Code::Other, format!("can't read {path}: {error}"));
         let file: Box<dyn Read> =
             if path == "-" { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(cannot)?) };
         let mut bytes = Vec::new();
-        file.take(max_frame.saturating_add(1)).read_to_end(&mut bytes).map_err(cannot)?;
-        if bytes.len() as u64 > max_frame {
-            let why =
-                format!("{path} has more than {max_frame} bytes, the limit of a frame (see --max-frame)");
-            return Err(Failure::new(Code::Other, why));
+        file.take(longest.bytes().saturating_add(1)).read_to_end(&mut bytes).map_err(cannot)?;
+        if bytes.len() as u64 > longest.bytes() {
+            return Err(longest.refuse(path));
         }
         return Ok(bytes);
     }
@@ -396,7 +414,7 @@ fn argument_bytes(argument: &str, hex: bool, max_frame: u64) -> Result<Vec<u8>, 
 }
 
 /// Runs in a thread of its own, until the end of standard input.
-fn read_lines(to: &mpsc::Sender<Vec<Message>>, hex: bool, max_frame: u64) {
+fn read_lines(to: &mpsc::Sender<Vec<Message>>, hex: bool, longest: Longest) {
     let prompt = io::stdin().is_terminal() && io::stderr().is_terminal();
     let mut input = BufReader::with_capacity(RING, io::stdin());
     let mut number = 0_u64;
@@ -407,12 +425,15 @@ fn read_lines(to: &mpsc::Sender<Vec<Message>>, hex: bool, max_frame: u64) {
         }
         let mut line = Vec::new();
         number += 1;
-        let message = match read_line(&mut input, &mut line, longest_line(max_frame, hex)) {
+        let message = match read_line(&mut input, &mut line, longest_line(longest.bytes(), hex)) {
             Ok(false) => break,
             Ok(true) if !hex => Ok(line),
             Ok(true) => hex::decode(line.trim_ascii()).map_err(|error| {
                 Failure::new(Code::Other, format!("line {number} is not hexadecimal: {error}"))
             }),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(longest.refuse(&format!("standard input, line {number},")))
+            }
             Err(error) => Err(Failure::new(Code::Other, format!("standard input, line {number}: {error}"))),
         };
         let failed = message.is_err();
@@ -427,58 +448,4 @@ fn read_lines(to: &mpsc::Sender<Vec<Message>>, hex: bool, max_frame: u64) {
         }
     }
     let _ = to.blocking_send(batch);
-}
-
-/// A transport whose every byte is progress.
-struct Watched<'s, S> {
-    io: S,
-    state: &'s State,
-}
-
-impl<S> Watched<'_, S> {
-    fn moved<T>(&self, result: Poll<T>) -> Poll<T> {
-        if result.is_ready() {
-            self.state.progress.set(Instant::now());
-        }
-        result
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.io).poll_read(cx, buf);
-        self.moved(result)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.moved(result)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.moved(result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
 }

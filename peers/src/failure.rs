@@ -18,6 +18,8 @@ pub(crate) enum Code {
     Protocol = 5,
     /// Refused by policy.
     Policy = 6,
+    /// What came is not what was sent.
+    Integrity = 7,
     /// ^C.
     Interrupted = 130,
 }
@@ -29,9 +31,31 @@ pub(crate) struct Failure {
     message: Option<String>,
 }
 
+/// A wire format that a ring can't serve was asked for.
+impl From<ringframe::ConfigError> for Failure {
+    fn from(error: ringframe::ConfigError) -> Self {
+        Self::new(Code::Usage, error.to_string())
+    }
+}
+
 impl Failure {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code: code as u8, message: Some(message.into()) }
+    }
+
+    /// Ends with the code of a command that ran elsewhere; 0 is no failure.
+    pub(crate) fn remote(code: u8) -> Result<(), Self> {
+        if code == 0 { Ok(()) } else { Err(Self { code, message: None }) }
+    }
+
+    /// The same failure where the codes are those of a remote command, and 255 says that there is none. What is
+    /// wrong on our own command line, and a quiet end, stay what they are.
+    pub(crate) fn without_a_code(mut self) -> Self {
+        const OURS: [u8; 3] = [0, Code::Usage as u8, Code::Interrupted as u8];
+        if !OURS.contains(&self.code) {
+            self.code = u8::MAX;
+        }
+        self
     }
 
     /// Ends the command without a word: standard output was closed, whose reader has what it wanted.
@@ -41,6 +65,20 @@ impl Failure {
 
     pub(crate) fn interrupted() -> Self {
         Self { code: Code::Interrupted as u8, message: None }
+    }
+
+    /// Says what it is about, in front of why.
+    pub(crate) fn of(self, what: &str) -> Self {
+        Self { message: self.message.map(|why| format!("{what}: {why}")), ..self }
+    }
+
+    /// The same, with more in its sentence.
+    pub(crate) fn with(self, more: &str) -> Self {
+        Self { message: self.message.map(|message| format!("{message} ({more})")), ..self }
+    }
+
+    pub(crate) fn is(&self, code: Code) -> bool {
+        self.code == code as u8
     }
 
     pub(crate) fn message(&self) -> Option<&str> {

@@ -29,7 +29,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
 }
 
 /// Takes the line end off; `false` at the end of the input. An empty line is an empty message. A line of more
-/// than `longest` bytes is an error, and not kept in memory.
+/// than `longest` bytes is [invalid](io::ErrorKind::InvalidData), and not kept in memory.
 pub(crate) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>, longest: u64) -> io::Result<bool> {
     line.clear();
     if input.take(longest.saturating_add(1)).read_until(b'\n', line)? == 0 {
@@ -39,7 +39,7 @@ pub(crate) fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>, longest: u
         line.pop();
     } else if line.len() as u64 > longest {
         let why = format!("more than {longest} bytes, which no message within --max-frame has");
-        return Err(io::Error::other(why));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
     Ok(true)
 }
@@ -54,8 +54,7 @@ pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
     let format = args.wire.format(u64::MAX)?;
     let max_frame = format.max_frame();
     let mut input = BufReader::with_capacity(RING, open(&args.file)?);
-    let mut writer = Writer::with_capacity(io::stdout(), format, RING)
-        .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+    let mut writer = Writer::with_capacity(io::stdout(), format, RING)?;
     let write = |error: ringframe_io::WriteError<io::Error>| match error {
         ringframe_io::WriteError::Io(error) => Failure::stdout(error),
         error => Failure::write("standard output", &error),
@@ -97,8 +96,7 @@ pub(crate) fn decode(args: Decode, output: Output) -> Result<(), Failure> {
     let limit = format.max_frame();
     let whom =
         if args.file.as_os_str() == "-" { "standard input".into() } else { args.file.display().to_string() };
-    let mut reader = Reader::with_capacity(open(&args.file)?, format, RING)
-        .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
+    let mut reader = Reader::with_capacity(open(&args.file)?, format, RING)?;
     let mut printer = Printer::new(args.show, output);
     let result = print_all(&mut reader, limit, &mut printer);
     // Whatever happened, what was good has been printed.
@@ -198,6 +196,13 @@ impl Printer {
             Event::Data(piece) => self.data(piece),
             Event::End => self.end(),
         }
+    }
+
+    /// Prints a datagram, a message without a header.
+    pub(crate) fn datagram(&mut self, message: &[u8]) -> Result<(), Failure> {
+        self.begin(&[], message.len() as u64, Some(message))?;
+        self.data(message)?;
+        self.end()
     }
 
     /// A frame larger than the ring has no content in JSON, which would need it in one piece.

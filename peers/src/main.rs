@@ -9,16 +9,25 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod bench;
 mod call;
+mod content;
 mod demo;
+mod exec;
 mod failure;
+mod file_wire;
 mod filter;
 mod formats;
 mod generate;
+mod json;
 mod net;
 mod output;
+mod runtime;
 mod serve;
+mod store;
 mod text;
+mod transfer;
+mod watched;
 mod wire;
 
 use args::{Args, Command};
@@ -45,6 +54,11 @@ fn run(command: Command, output: output::Output) -> Result<(), Failure> {
         Command::Demo => demo::run(output),
         Command::Serve(args) => serve::run(args, output),
         Command::Call(args) => call::run(args, output),
+        Command::Bench(args) => bench::run(args, output),
+        Command::Exec(args) => exec::run(args, output),
+        Command::Put(args) => transfer::put(args, output),
+        Command::Get(args) => transfer::get(args, output),
+        Command::Ls(args) => transfer::ls(args, output),
         Command::Encode(args) => filter::encode(args),
         Command::Decode(args) => filter::decode(args, output),
         Command::Formats => formats::run(output),

@@ -2,11 +2,10 @@
 //! that had arrived before.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 
 use rustix::process::Signal;
 
-use crate::support::{Peer, Process, Server, file, frame, read_frame, reset, ringframe, run, until};
+use crate::support::{Peer, Process, Server, file, frame, nobody, read_frame, reset, ringframe, run, until};
 
 #[test]
 fn usage_is_2() {
@@ -151,8 +150,7 @@ fn the_same_of_a_frame_larger_than_the_ring() {
 
 #[test]
 fn no_server_is_4() {
-    // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = nobody();
     run(["call", &address, "x"], b"").code(4).says(&[&address, "refused"]).prints("");
     // Also when there are lines to read.
     run(["call", &address], b"x\n").code(4).says(&[&address, "refused"]).prints("");

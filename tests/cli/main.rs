@@ -5,8 +5,11 @@
 
 #![cfg(unix)]
 
+mod bench;
 mod call;
+mod exec;
 mod failures;
+mod files;
 mod filters;
 mod hostile;
 mod output;
@@ -14,3 +17,5 @@ mod python;
 mod serve;
 mod support;
 mod terminal;
+mod transfer;
+mod udp;

@@ -71,6 +71,13 @@ impl Done {
         done
     }
 
+    /// Checks that nothing is on standard error.
+    #[track_caller]
+    pub(crate) fn prints_nothing_else(self) -> Self {
+        assert_eq!(self.stderr, "");
+        self
+    }
+
     /// Checks standard output.
     #[track_caller]
     pub(crate) fn prints(self, text: &str) -> Self {
@@ -264,8 +271,19 @@ impl Server {
     }
 
     pub(crate) fn listen(address: &str, args: &[&str]) -> Self {
-        let args = [&["serve"], args, &["--listen", address]].concat();
-        let process = Process::spawn(ringframe(args));
+        Self::run(ringframe([&["serve"], args, &["--listen", address]].concat()))
+    }
+
+    /// Starts it by another program, which gets its command line.
+    pub(crate) fn start_by(program: &[&str], args: &[&str]) -> Self {
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]).arg(env!("CARGO_BIN_EXE_ringframe")).arg("serve").args(args);
+        command.args(["--listen", "127.0.0.1:0"]).env("RUST_BACKTRACE", "0");
+        Self::run(command)
+    }
+
+    fn run(command: Command) -> Self {
+        let process = Process::spawn(command);
         let lines = process.stdout.wait_for(1, &["listening"]);
         let address = lines.trim_end().rsplit_once(' ').expect("`listening on HOST:PORT`").1.to_owned();
         Self { process, address }
@@ -287,6 +305,12 @@ impl Server {
         self.process.signal(Signal::TERM);
         self.process.finish(b"").code(0)
     }
+}
+
+/// An address where nobody listens: a port that was free a moment ago, of a loopback address that no other test
+/// and no outgoing connection takes a port of meanwhile.
+pub(crate) fn nobody() -> String {
+    TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().to_string()
 }
 
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {

@@ -9,14 +9,14 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use crate::support::{Process, Server, Stream, ringframe};
 
 /// A pseudo-terminal: what is typed there, and what is shown.
-struct Terminal {
+pub(crate) struct Terminal {
     keyboard: File,
-    screen: Stream,
+    pub(crate) screen: Stream,
     name: String,
 }
 
 impl Terminal {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -30,7 +30,7 @@ impl Terminal {
         File::options().read(true).write(true).open(&self.name).unwrap().into()
     }
 
-    fn run(&self, mut command: Command) -> Process {
+    pub(crate) fn run(&self, mut command: Command) -> Process {
         command.stdin(self.end()).stdout(self.end()).stderr(self.end());
         Process::spawn_as_is(command)
     }
@@ -89,4 +89,27 @@ fn colours_on_a_terminal() {
     assert!(shown(&refused, &[], says));
     assert!(!shown(&refused, &[("NO_COLOR", "1")], says));
     assert!(!shown(&refused, &[("TERM", "dumb")], says));
+}
+
+/// The line that moves is on a terminal only, and the histogram is drawn there unasked.
+#[test]
+fn a_benchmark_on_a_terminal() {
+    let server = Server::start(&["echo"]);
+    let shown = |more: &[&str], term: &str| {
+        let terminal = Terminal::new();
+        let args = ["bench", &server.address, "--time", "600ms", "--warmup", "300ms"];
+        let mut command = ringframe(args.iter().chain(more));
+        command.env("TERM", term);
+        terminal.run(command).finish(b"").code(0);
+        // The longest bar is as long as this.
+        terminal.screen.wait_for(1, &["█".repeat(40).as_str()])
+    };
+    let screen = shown(&[], "xterm");
+    assert!(screen.contains("warming up") && screen.contains("round trips/s") && screen.contains("p99.9"));
+    for (more, term) in [(&["-q"][..], "xterm"), (&[], "dumb")] {
+        let screen = shown(more, term);
+        assert!(!screen.contains("warming up") && !screen.contains('\x1b'), "{screen}");
+        assert!(screen.contains("p99.9"), "{screen}");
+    }
+    server.stop();
 }

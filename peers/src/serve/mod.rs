@@ -1,4 +1,4 @@
-//! `serve`: every message of many clients answered.
+//! `serve`: what all servers have in common; what each does with a client is a [`Service`].
 //!
 //! One task a connection, on tokio's threads, one for each core. A task that waits costs its state,
 //! some KiB, and its two rings, 64 KiB each, allocated when the connection is accepted and never
@@ -6,7 +6,7 @@
 //! stack each, and a slow client holds up nothing but its own task.
 //!
 //! All limits are in this file: how many connections in `Doorkeeper`, how long they may take in
-//! `Connection::new`, how a server stops in `run`.
+//! `Link::new`, how a server stops in `serve`.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringframe::{Checked, Event, Header, Limited, MAX_HEADER, encode_parts};
+use ringframe::{Checked, Limited};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError, tcp};
 use serde_json::json;
@@ -25,11 +25,19 @@ use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use crate::args::{Limits, Serve, Server, Service};
+use self::files::Files;
+use self::mirror::{Answer, Mirror};
+use crate::args::{self, Limits, Serve, Server};
 use crate::failure::{Code, Failure, is_connection};
-use crate::net;
 use crate::output::{Output, Verbosity};
-use crate::wire::{DEFAULT_MAX_FRAME, RING, Wire};
+use crate::wire::{DEFAULT_MAX_FRAME, RING};
+use crate::{net, runtime};
+
+#[cfg(unix)]
+mod exec;
+mod files;
+mod mirror;
+mod udp;
 
 /// How long replies under way may take once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -37,45 +45,70 @@ const FAREWELL: Duration = Duration::from_secs(10);
 /// How long input is still taken after an error, so that replies already sent are not torn up by a reset.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How a message is answered.
-#[derive(Clone, Debug)]
-enum Answer {
-    Upper,
-    Echo,
-    Text(Arc<[u8]>),
+/// What a server does with each client.
+trait Service: Send + Sync + 'static {
+    /// Memory that it holds for each client beside the rings, bytes.
+    const MEMORY: usize = 0;
+
+    /// What of it other machines must not reach as long as there is no key.
+    fn guarded(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Talks with a client until the end.
+    fn talk(&self, link: &mut Link) -> impl Future<Output = End> + Send;
 }
 
 pub(crate) fn run(args: Serve, output: Output) -> Result<(), Failure> {
-    let (answer, server) = match args.service {
-        Service::Upper(server) => (Answer::Upper, server),
-        Service::Echo(server) => (Answer::Echo, server),
-        Service::Reply { text, server } => (Answer::Text(text.into_bytes().into()), server),
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Code::Other, format!("can't start: {error}")))?;
-    let result = runtime.block_on(serve(&answer, &server, output));
+    #[cfg(unix)]
+    if matches!(args.service, args::Service::Exec(_)) {
+        // Before anything is opened here.
+        exec::close_inherited()?;
+    }
+    let runtime = runtime::start(tokio::runtime::Builder::new_multi_thread())?;
+    let result = runtime.block_on(async {
+        match args.service {
+            args::Service::Upper(args) => mirror(Answer::Upper, args, output).await,
+            args::Service::Echo(args) => mirror(Answer::Echo, args, output).await,
+            args::Service::Reply { text, mirror: args } => {
+                mirror(Answer::Text(text.into_bytes()), args, output).await
+            }
+            #[cfg(unix)]
+            args::Service::Exec(exec) => {
+                serve(exec::Exec::new(&exec, output).await?, &exec.server, output).await
+            }
+            args::Service::Files(args) => serve(Files::new(&args, output).await?, &args.server, output).await,
+        }
+    });
     // A task that did not finish in time is not waited for.
     runtime.shutdown_background();
     result
 }
 
-async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), Failure> {
+async fn mirror(answer: Answer, args: args::Mirror, output: Output) -> Result<(), Failure> {
+    let args::Mirror { udp, server } = args;
+    if udp {
+        return udp::serve(answer, &server, output).await;
+    }
+    serve(Mirror::new(answer, &server)?, &server, output).await
+}
+
+async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Result<(), Failure> {
     let format = server.wire.format(DEFAULT_MAX_FRAME)?;
-    check_answer(answer, server.wire.wire, format)?;
+    let service = Arc::new(service);
     let limits = &server.limits;
-    let listener = net::listen(&server.listen, server.expose, limits.backlog).await?;
+    let listener = net::listen(&server.listen, server.expose, service.guarded(), limits.backlog).await?;
     let mut signals = Signals::new()?;
     let address =
         listener.local_addr().map_err(|error| Failure::new(Code::Other, format!("can't listen: {error}")))?;
     output.result(&format!("listening on {address}"), || json!({ "listening": address.to_string() }))?;
     output.say(Verbosity::Verbose, || {
         let connections = u64::from(limits.max_connections);
+        let each = (2 * RING + S::MEMORY) as u64;
         format!(
-            "at most {connections} connections with 2 rings of {} each: {} of rings",
-            bytesize::ByteSize(RING as u64),
-            bytesize::ByteSize(connections * 2 * RING as u64)
+            "at most {connections} connections with {} of buffers each: {} of buffers",
+            bytesize::ByteSize(each),
+            bytesize::ByteSize(connections * each)
         )
     });
 
@@ -86,7 +119,11 @@ async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), F
         tokio::select! {
             accepted = accept(&listener, output) => {
                 let (stream, peer) = accepted;
-                door.admit(stream, peer, |stream| Connection::new(stream, format, limits, answer, &stopping));
+                door.admit(stream, peer, |stream| {
+                    let link = Link::new(stream, format, limits, &stopping);
+                    let service = Arc::clone(&service);
+                    async move { link.run(&*service).await }
+                });
             }
             Some(ended) = door.tasks.join_next_with_id() => door.goodbye(ended),
             () = signals.next() => break,
@@ -100,7 +137,7 @@ async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), F
             door.goodbye(ended);
         }
     };
-    tokio::select! {
+    let result = tokio::select! {
         result = timeout(FAREWELL, farewell) => {
             if result.is_err() {
                 output.say(Verbosity::Normal, || "some replies were not finished in time".into());
@@ -108,18 +145,10 @@ async fn serve(answer: &Answer, server: &Server, output: Output) -> Result<(), F
             Ok(())
         }
         () = signals.next() => Err(Failure::interrupted()),
-    }
-}
-
-/// A fixed reply that the wire format can't carry is better known at the start.
-fn check_answer(answer: &Answer, wire: Wire, format: Limited<Checked>) -> Result<(), Failure> {
-    let Answer::Text(text) = answer else { return Ok(()) };
-    let mut frame = vec![0; text.len() + MAX_HEADER];
-    let fields = vec![0; wire.0.fields_len()];
-    match encode_parts(&format, &fields, &[text], &mut frame) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failure::new(Code::Other, format!("the reply can't be sent: {error}"))),
-    }
+    };
+    // What is left behind is dropped here and not by the end of the process: a command is killed then.
+    let _ = timeout(LINGER, door.tasks.shutdown()).await;
+    result
 }
 
 /// The next connection. A failure to accept concerns one connection, or passes once others end.
@@ -195,11 +224,11 @@ impl Doorkeeper {
         }
     }
 
-    fn admit(
+    fn admit<F: Future<Output = Ended> + Send + 'static>(
         &mut self,
         stream: TcpStream,
         peer: SocketAddr,
-        connection: impl FnOnce(TcpStream) -> Connection,
+        connection: impl FnOnce(TcpStream) -> F,
     ) {
         let too_many = !peer.ip().is_loopback()
             && self.inside.values().filter(|inside| **inside == peer.ip()).count()
@@ -217,7 +246,7 @@ impl Doorkeeper {
         // Options are a courtesy: a socket that is closed already fails here, and then says so when read.
         let _ = self.options.apply(&stream);
         let connection = connection(stream);
-        let task = self.tasks.spawn(async move { (peer, connection.run().await) });
+        let task = self.tasks.spawn(async move { (peer, connection.await) });
         self.inside.insert(task.id(), peer.ip());
     }
 
@@ -255,13 +284,17 @@ struct Ended {
 }
 
 /// One client.
-struct Connection {
+struct Link {
     reader: Reader<OwnedReadHalf, Limited<Checked>, Box<[u8]>>,
     writer: Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>,
-    answer: Answer,
     stopping: watch::Receiver<bool>,
     frames: u64,
     bytes: u64,
+}
+
+/// How long a client may take.
+fn patience(limits: &Limits) -> Patience {
+    Patience { idle: Some(limits.idle), frame: Some(limits.frame_time), bytes_per_second: 64 << 10 }
 }
 
 /// Why a connection ends.
@@ -272,6 +305,17 @@ enum End {
     Stopped,
     Read(ReadError<io::Error>),
     Write(WriteError<io::Error>),
+    /// For a reason that belongs to the service.
+    Other {
+        why: &'static str,
+        detail: String,
+    },
+}
+
+impl From<ReadError<io::Error>> for End {
+    fn from(error: ReadError<io::Error>) -> Self {
+        Self::Read(error)
+    }
 }
 
 impl From<WriteError<io::Error>> for End {
@@ -280,12 +324,11 @@ impl From<WriteError<io::Error>> for End {
     }
 }
 
-impl Connection {
+impl Link {
     fn new(
         stream: TcpStream,
         format: Limited<Checked>,
         limits: &Limits,
-        answer: &Answer,
         stopping: &watch::Receiver<bool>,
     ) -> Self {
         let (read, write) = stream.into_split();
@@ -293,26 +336,23 @@ impl Connection {
         let fits = "a ring of 64 KiB holds any header";
         let mut reader = Reader::new(read, ringframe::Decoder::try_new(format, ring()).expect(fits));
         let mut writer = Writer::new(write, ringframe::Encoder::try_new(format, ring()).expect(fits));
-        reader.set_patience(Patience {
-            idle: Some(limits.idle),
-            frame: Some(limits.frame_time),
-            bytes_per_second: 64 << 10,
-        });
+        reader.set_patience(patience(limits));
         writer.set_patience(Some(limits.write_time));
-        Self { reader, writer, answer: answer.clone(), stopping: stopping.clone(), frames: 0, bytes: 0 }
+        Self { reader, writer, stopping: stopping.clone(), frames: 0, bytes: 0 }
     }
 
-    async fn run(mut self) -> Ended {
-        let Err(end) = self.answer_all().await;
+    async fn run<S: Service>(mut self, service: &S) -> Ended {
+        let end = service.talk(&mut self).await;
         let (why, detail) = match &end {
             End::Closed => ("closed", None),
             End::Stopped => ("server stopped", None),
             End::Read(error) => describe_read(error),
             End::Write(error) => describe_write(error),
+            End::Other { why, detail } => (*why, Some(detail.clone())),
         };
         // Replies to what arrived whole are not lost to what came after it.
         let farewell = match end {
-            End::Closed | End::Stopped | End::Read(_) => self.writer.shutdown().await,
+            End::Closed | End::Stopped | End::Read(_) | End::Other { .. } => self.writer.shutdown().await,
             End::Write(_) => Err(WriteError::WriteZero),
         };
         if farewell.is_ok() && !matches!(end, End::Closed) {
@@ -328,89 +368,6 @@ impl Connection {
         let drain = async { while matches!(self.reader.get_mut().read(&mut sink).await, Ok(1..)) {} };
         let _ = timeout(LINGER, drain).await;
     }
-
-    /// Answers until the end, which is the only way out.
-    async fn answer_all(&mut self) -> Result<std::convert::Infallible, End> {
-        let Self { reader, writer, answer, stopping, frames, bytes } = self;
-        let format = *reader.decoder().format();
-        let max_frame = format.max_frame();
-        let mut room = [0; MAX_HEADER];
-        let mut piece = [0; 4096];
-        let mut streaming = false;
-        loop {
-            // Replies wait for each other only while there is more to answer.
-            if !reader.is_ready(max_frame) {
-                writer.flush().await?;
-            }
-            // What has arrived whole is still answered; then it is time to go.
-            let may_stop = !streaming && !reader.is_ready(max_frame);
-            let event = tokio::select! {
-                biased;
-                _ = stopping.wait_for(|stop| *stop), if may_stop => return Err(End::Stopped),
-                event = reader.read_event(max_frame) => event,
-            };
-            match event.map_err(End::Read)? {
-                None => return Err(End::Closed),
-                Some(Event::Frame(frame)) => {
-                    *frames += 1;
-                    *bytes += frame.bytes().len() as u64;
-                    let fields = format.inner().fields(frame.header(), &mut room);
-                    match answer {
-                        Answer::Echo => writer.push(fields, frame.payload()).await?,
-                        Answer::Text(text) => writer.push(fields, text).await?,
-                        Answer::Upper => {
-                            writer.start(fields, frame.payload().len() as u64).await?;
-                            feed(writer, frame.payload(), Some(&mut piece)).await?;
-                        }
-                    }
-                }
-                Some(Event::Begin { header, payload }) => {
-                    *bytes += header.len() as u64;
-                    streaming = true;
-                    let fields = format.inner().fields(header, &mut room);
-                    if !matches!(answer, Answer::Text(_)) {
-                        writer.start(fields, payload).await?;
-                    }
-                }
-                Some(Event::Data(data)) => {
-                    *bytes += data.len() as u64;
-                    match answer {
-                        Answer::Text(_) => {}
-                        Answer::Echo => feed(writer, data, None).await?,
-                        Answer::Upper => feed(writer, data, Some(&mut piece)).await?,
-                    }
-                }
-                Some(Event::End) => {
-                    *frames += 1;
-                    streaming = false;
-                    if let Answer::Text(text) = answer {
-                        writer.push(&room[..format.inner().fields_len()], text).await?;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Queues a piece of a payload, in upper case by way of `upper` if there is one.
-async fn feed(
-    writer: &mut Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>,
-    mut data: &[u8],
-    mut upper: Option<&mut [u8; 4096]>,
-) -> Result<(), WriteError<io::Error>> {
-    while !data.is_empty() {
-        let n = match &mut upper {
-            None => writer.feed(data).await?,
-            Some(piece) => {
-                let n = data.len().min(piece.len());
-                piece[..n].copy_from_slice(&data[..n]);
-                piece[..n].make_ascii_uppercase();
-                writer.feed(&piece[..n]).await?
-            }
-        };
-        data = &data[n..];
-    }
-    Ok(())
 }
 
 /// Why reading ended, in the words of the command line's contract.

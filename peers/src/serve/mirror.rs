@@ -1,0 +1,131 @@
+//! `serve upper`, `serve echo`, `serve reply`: every message answered.
+
+use std::convert::Infallible;
+use std::io;
+
+use ringframe::{Checked, Event, Header, Limited, MAX_HEADER, encode_parts};
+use ringframe_io::WriteError;
+use ringframe_io::tokio::Writer;
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::{End, Link, Service};
+use crate::args::Server;
+use crate::failure::{Code, Failure};
+use crate::wire::DEFAULT_MAX_FRAME;
+
+/// How a message is answered.
+pub(super) enum Answer {
+    Upper,
+    Echo,
+    Text(Vec<u8>),
+}
+
+/// Answers every message.
+pub(super) struct Mirror {
+    answer: Answer,
+}
+
+impl Service for Mirror {
+    async fn talk(&self, link: &mut Link) -> End {
+        let Err(end) = self.answer_all(link).await;
+        end
+    }
+}
+
+impl Mirror {
+    /// A fixed reply that the wire format can't carry is better known at the start.
+    pub(super) fn new(answer: Answer, server: &Server) -> Result<Self, Failure> {
+        if let Answer::Text(text) = &answer {
+            let format = server.wire.format(DEFAULT_MAX_FRAME)?;
+            let mut frame = vec![0; text.len() + MAX_HEADER];
+            let fields = vec![0; format.inner().fields_len()];
+            encode_parts(&format, &fields, &[text], &mut frame)
+                .map_err(|error| Failure::new(Code::Other, format!("the reply can't be sent: {error}")))?;
+        }
+        Ok(Self { answer })
+    }
+
+    /// Answers until the end, which is the only way out.
+    async fn answer_all(&self, link: &mut Link) -> Result<Infallible, End> {
+        let Self { answer } = self;
+        let Link { reader, writer, stopping, frames, bytes } = link;
+        let format = *reader.decoder().format();
+        let max_frame = format.max_frame();
+        let mut room = [0; MAX_HEADER];
+        let mut piece = [0; 4096];
+        let mut streaming = false;
+        loop {
+            // Replies wait for each other only while there is more to answer.
+            if !reader.is_ready(max_frame) {
+                writer.flush().await?;
+            }
+            // What has arrived whole is still answered; then it is time to go.
+            let may_stop = !streaming && !reader.is_ready(max_frame);
+            let event = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop), if may_stop => return Err(End::Stopped),
+                event = reader.read_event(max_frame) => event,
+            };
+            match event? {
+                None => return Err(End::Closed),
+                Some(Event::Frame(frame)) => {
+                    *frames += 1;
+                    *bytes += frame.bytes().len() as u64;
+                    let fields = format.inner().fields(frame.header(), &mut room);
+                    match answer {
+                        Answer::Echo => writer.push(fields, frame.payload()).await?,
+                        Answer::Text(text) => writer.push(fields, text).await?,
+                        Answer::Upper => {
+                            writer.start(fields, frame.payload().len() as u64).await?;
+                            feed(writer, frame.payload(), Some(&mut piece)).await?;
+                        }
+                    }
+                }
+                Some(Event::Begin { header, payload }) => {
+                    *bytes += header.len() as u64;
+                    streaming = true;
+                    let fields = format.inner().fields(header, &mut room);
+                    if !matches!(answer, Answer::Text(_)) {
+                        writer.start(fields, payload).await?;
+                    }
+                }
+                Some(Event::Data(data)) => {
+                    *bytes += data.len() as u64;
+                    match answer {
+                        Answer::Text(_) => {}
+                        Answer::Echo => feed(writer, data, None).await?,
+                        Answer::Upper => feed(writer, data, Some(&mut piece)).await?,
+                    }
+                }
+                Some(Event::End) => {
+                    *frames += 1;
+                    streaming = false;
+                    if let Answer::Text(text) = answer {
+                        writer.push(&room[..format.inner().fields_len()], text).await?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Queues a piece of a payload, in upper case by way of `upper` if there is one.
+async fn feed(
+    writer: &mut Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>,
+    mut data: &[u8],
+    mut upper: Option<&mut [u8; 4096]>,
+) -> Result<(), WriteError<io::Error>> {
+    while !data.is_empty() {
+        let n = match &mut upper {
+            None => writer.feed(data).await?,
+            Some(piece) => {
+                let n = data.len().min(piece.len());
+                piece[..n].copy_from_slice(&data[..n]);
+                piece[..n].make_ascii_uppercase();
+                writer.feed(&piece[..n]).await?
+            }
+        };
+        data = &data[n..];
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! The codec on smoltcp's sockets, without a buffer in between: the decoder is fed from `recv(|bytes| …)`, the
+//! encoder drained into `send(|space| …)`.
+
+use ringframe::{Decoder, Encoder, formats};
+use smoltcp::socket::tcp::{Socket, State};
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::IpEndpoint;
+
+use crate::{Board, Fault, Node, OUTGOING, RING, Receiver, Sender, Service};
+
+/// How long a frame may take from its first byte to its last: the largest, at 35 KB/s.
+const FRAME: Duration = Duration::from_secs(30);
+
+/// How long a peer may pause inside a file, or in taking answers.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a peer may do nothing between frames.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// A peer that acknowledges nothing for so long, keep-alives included, is gone. More than the 60 s that smoltcp
+/// lets pass, in the end, between asking a peer whose window is full.
+const GONE: Duration = Duration::from_secs(150);
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How long, after a fault, what a peer still sends is taken and dropped: so it can read why before a reset makes
+/// it forget.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// One connection after another on one socket.
+pub struct Connection {
+    port: u16,
+    service: fn() -> Service,
+    session: Service,
+    receiver: Receiver,
+    sender: Sender,
+    phase: Phase,
+    /// When bytes last moved; and when last there was nothing to send, or some of it went out.
+    active: Instant,
+    given: Instant,
+    /// Since when the frame behind so many others is under way.
+    begun: Option<(u32, Instant)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nobody is connected.
+    Listening,
+    Serving,
+    /// What is queued goes out, what arrives is dropped, until then.
+    Ending(Instant),
+}
+
+/// What is worth a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A peer connected.
+    Opened(IpEndpoint),
+    /// Its connection ended, cleanly or not.
+    Closed(Result<(), Fault>),
+}
+
+impl Connection {
+    /// Serves peers on a port, each with a new `service`.
+    pub fn new(port: u16, service: fn() -> Service) -> Self {
+        Self {
+            port,
+            service,
+            session: service(),
+            receiver: Decoder::new(formats::U32_BE, [0; RING]),
+            sender: Encoder::new(formats::U32_BE, [0; OUTGOING]),
+            phase: Phase::Listening,
+            active: Instant::ZERO,
+            given: Instant::ZERO,
+            begun: None,
+        }
+    }
+
+    /// Where it listens.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Does what can be done now, after the stack was polled. A reset that it decides upon goes out with the
+    /// next poll.
+    pub fn turn<B: Board>(
+        &mut self,
+        socket: &mut Socket<'_>,
+        now: Instant,
+        node: &mut Node<'_, B>,
+    ) -> Option<Report> {
+        match self.phase {
+            Phase::Listening => match socket.state() {
+                State::Closed => {
+                    self.listen(socket);
+                    None
+                }
+                State::Listen | State::SynReceived => None,
+                _ => {
+                    self.phase = Phase::Serving;
+                    (self.active, self.given) = (now, now);
+                    node.counters.connections = node.counters.connections.wrapping_add(1);
+                    socket.remote_endpoint().map(Report::Opened)
+                }
+            },
+            Phase::Serving => {
+                let served = self.pump(socket, now, node).and_then(|()| self.in_time(now));
+                let end = match served {
+                    Ok(()) if !socket.is_active() => Err(Fault::Reset),
+                    Ok(()) if socket.may_recv() || !self.sender.is_empty() || self.session.is_sending() => {
+                        return None;
+                    }
+                    Ok(()) => self.session.finish(&mut self.receiver, node),
+                    Err(fault) => Err(fault),
+                };
+                self.session.abandon(node);
+                self.phase = Phase::Ending(now + if end.is_ok() { PAUSE } else { LINGER });
+                if end.is_err() {
+                    node.counters.faults = node.counters.faults.wrapping_add(1);
+                }
+                Some(Report::Closed(end))
+            }
+            Phase::Ending(until) => {
+                self.give(socket, node);
+                while socket.can_recv() {
+                    // It is of no use any more, whatever it is.
+                    let _ = socket.recv(|bytes| (bytes.len(), ()));
+                }
+                if self.sender.is_empty() {
+                    socket.close();
+                }
+                let over = matches!(socket.state(), State::Closed | State::TimeWait);
+                if over || now >= until {
+                    self.reset();
+                    if socket.state() == State::Closed {
+                        // At once: a peer that connects before the next turn would be refused.
+                        self.listen(socket);
+                    } else {
+                        socket.abort();
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    /// Moves bytes both ways until nothing moves any more.
+    fn pump<B: Board>(
+        &mut self,
+        socket: &mut Socket<'_>,
+        now: Instant,
+        node: &mut Node<'_, B>,
+    ) -> Result<(), Fault> {
+        loop {
+            let frames = self.receiver.frames();
+            let mut taken = 0;
+            let served = socket.recv(|bytes| {
+                let mut input = &*bytes;
+                let served = self.session.serve(&mut self.receiver, &mut self.sender, &mut input, node);
+                taken = bytes.len() - input.len();
+                (taken, served)
+            });
+            // With nothing to receive, what was received before may have found room for its answer.
+            let served = served.unwrap_or_else(|_| {
+                self.session.serve(&mut self.receiver, &mut self.sender, &mut &[][..], node)
+            });
+            node.counters.add(self.receiver.frames().wrapping_sub(frames), taken, 0);
+            let given = self.give(socket, node);
+            if taken > 0 || given > 0 {
+                self.active = now;
+            }
+            if given > 0 || self.sender.is_empty() {
+                self.given = now;
+            }
+            served?;
+            if taken == 0 && given == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets the stack have what is queued, as far as it has room.
+    fn give<B>(&mut self, socket: &mut Socket<'_>, node: &mut Node<'_, B>) -> usize {
+        let given = socket.send(|space| {
+            let n = self.sender.drain(space);
+            (n, n)
+        });
+        let given = given.unwrap_or(0);
+        node.counters.add(0, 0, given);
+        given
+    }
+
+    /// Whether the peer keeps to the times.
+    fn in_time(&mut self, now: Instant) -> Result<(), Fault> {
+        if !self.sender.is_empty() {
+            // As long as it takes no answers, none of its bytes are taken either: no other clock runs.
+            self.begun = None;
+            return if now < self.given + PAUSE { Ok(()) } else { Err(Fault::Stalled) };
+        }
+        let frames = self.receiver.frames();
+        if !self.receiver.is_mid_frame() {
+            self.begun = None;
+            let allowed = if self.session.is_mid_content() { PAUSE } else { IDLE };
+            return if now < self.active + allowed { Ok(()) } else { Err(Fault::Idle) };
+        }
+        match self.begun {
+            Some((before, since)) if before == frames => {
+                if now < since + FRAME {
+                    Ok(())
+                } else {
+                    Err(Fault::TooSlow)
+                }
+            }
+            _ => {
+                self.begun = Some((frames, now));
+                Ok(())
+            }
+        }
+    }
+
+    fn listen(&self, socket: &mut Socket<'_>) {
+        socket.set_nagle_enabled(false);
+        socket.set_ack_delay(None);
+        socket.set_timeout(Some(GONE));
+        socket.set_keep_alive(Some(KEEP_ALIVE));
+        // The port is not 0, and the socket is closed.
+        let _ = socket.listen(self.port);
+    }
+
+    /// Forgets the peer.
+    fn reset(&mut self) {
+        self.session = (self.service)();
+        self.receiver.reset();
+        self.sender.reset();
+        self.phase = Phase::Listening;
+        self.begun = None;
+    }
+}

@@ -11,7 +11,6 @@ use std::time::Duration;
 use ringframe::{Checked, Header, Limited};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{ReadError, WriteError};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -19,6 +18,7 @@ use crate::args::Call;
 use crate::failure::{Code, Failure};
 use crate::filter::{Printer, longest_line, read_line};
 use crate::output::{Output, Verbosity};
+use crate::transport::{ReadHalf, WriteHalf};
 use crate::watched::Watched;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{net, runtime};
@@ -203,7 +203,7 @@ impl From<WriteError<io::Error>> for Unsent {
 
 /// Puts messages on the wire.
 struct Sender<'s> {
-    writer: Writer<Watched<'s, OwnedWriteHalf>, Limited<Checked>, Box<[u8]>>,
+    writer: Writer<Watched<'s, WriteHalf>, Limited<Checked>, Box<[u8]>>,
     messages: mpsc::Receiver<Vec<Message>>,
     /// What is next of them.
     batch: std::vec::IntoIter<Message>,
@@ -276,7 +276,7 @@ impl Sender<'_> {
 
 /// Takes replies off the wire.
 struct Receiver<'s> {
-    reader: Reader<Watched<'s, OwnedReadHalf>, Limited<Checked>, Box<[u8]>>,
+    reader: Reader<Watched<'s, ReadHalf>, Limited<Checked>, Box<[u8]>>,
     printer: Printer,
     max_frame: u64,
     state: &'s State,

@@ -6,7 +6,6 @@ use ringframe::{Checked, Event, Limited};
 use ringframe_io::tokio::{Reader, Writer};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::timeout;
 
 use crate::args::Exec;
@@ -14,6 +13,7 @@ use crate::failure::{Code, Failure};
 use crate::json;
 use crate::output::{Output, Verbosity, json_line, payload_json};
 use crate::text::{Escaper, readable};
+use crate::transport::ReadHalf;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{net, runtime};
 
@@ -114,7 +114,7 @@ async fn exec(args: Exec, output: Output) -> Result<u8, Failure> {
 }
 
 struct Client {
-    reader: Reader<OwnedReadHalf, Limited<Checked>, Box<[u8]>>,
+    reader: Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
     max_frame: u64,
     address: String,
     shown: Shown,

@@ -27,6 +27,7 @@ mod serve;
 mod store;
 mod text;
 mod transfer;
+mod transport;
 mod watched;
 mod wire;
 

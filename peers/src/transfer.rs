@@ -13,7 +13,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use ringframe::{Checked, Limited};
 use ringframe_io::tokio::{Reader, Writer};
 use serde_json::json;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use crate::args::{Get, Ls, Put, TransferArgs};
@@ -23,6 +22,7 @@ use crate::file_wire::{Entry, Hash, Kind, Refusal, Reply, Request, from_json, to
 use crate::output::{Output, Verbosity, buffered_stdout, json_line};
 use crate::store::{Name, Partial, Store};
 use crate::text::readable;
+use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{net, runtime};
 
@@ -49,8 +49,8 @@ pub(crate) fn ls(args: Ls, output: Output) -> Result<(), Failure> {
 
 /// A connection to a file service.
 struct Client {
-    reader: Reader<OwnedReadHalf, Limited<Checked>, Box<[u8]>>,
-    writer: Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>,
+    reader: Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
+    writer: Writer<WriteHalf, Limited<Checked>, Box<[u8]>>,
     pieces: Pieces,
     /// The header bytes around the length field.
     fields: Vec<u8>,
@@ -116,7 +116,7 @@ impl Client {
 
 /// The next header of a server; `None`: it closed the connection. A refusal is a failure.
 async fn reply(
-    reader: &mut Reader<OwnedReadHalf, Limited<Checked>, Box<[u8]>>,
+    reader: &mut Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
     address: &str,
 ) -> Result<Option<Reply>, Failure> {
     let Some(frame) = reader.read_frame().await.map_err(|error| Failure::read(address, &error))? else {
@@ -144,7 +144,7 @@ async fn reply(
 
 /// Why a send failed, if the server has said so.
 async fn reason(
-    reader: &mut Reader<OwnedReadHalf, Limited<Checked>, Box<[u8]>>,
+    reader: &mut Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
     address: &str,
 ) -> Option<Failure> {
     match timeout(REASON, reply(reader, address)).await {

@@ -16,11 +16,11 @@ use ringframe::{Checked, Encoder, Event, Header, Limited};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{ReadError, WriteError};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Extent, Plan, Tally};
 use crate::failure::{Code, Failure};
+use crate::transport::{ReadHalf, WriteHalf};
 use crate::watched::Watched;
 use crate::wire::RING;
 
@@ -66,8 +66,8 @@ struct Counts {
 }
 
 pub(super) struct Link<'c> {
-    reader: Reader<Watched<'c, OwnedReadHalf>, Limited<Checked>, Box<[u8]>>,
-    writer: Writer<Watched<'c, OwnedWriteHalf>, Limited<Checked>, Box<[u8]>>,
+    reader: Reader<Watched<'c, ReadHalf>, Limited<Checked>, Box<[u8]>>,
+    writer: Writer<Watched<'c, WriteHalf>, Limited<Checked>, Box<[u8]>>,
     ledger: Ledger<'c>,
 }
 

@@ -26,7 +26,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::unix::pipe;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::Semaphore;
@@ -37,6 +36,7 @@ use crate::args::{ExecLimits, ExecServer};
 use crate::failure::{Code, Failure};
 use crate::json;
 use crate::output::{Output, Verbosity};
+use crate::transport::WriteHalf;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 
 /// The most output in one frame. Half of it and more fits the outgoing ring while the other half is sent.
@@ -57,7 +57,7 @@ const TYPES: [u8; 2] = [1, 2];
 /// The type byte of the last frame.
 const LAST: u8 = 0;
 
-type LinkWriter = Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>;
+type LinkWriter = Writer<WriteHalf, Limited<Checked>, Box<[u8]>>;
 
 /// Closes what this process was given open beside its standard streams, for commands would be given it as well. It
 /// is the first thing done: nothing else is open yet, and what is opened later is closed for commands by default.

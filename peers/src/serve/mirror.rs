@@ -6,11 +6,11 @@ use std::io;
 use ringframe::{Checked, Event, Header, Limited, MAX_HEADER, encode_parts};
 use ringframe_io::WriteError;
 use ringframe_io::tokio::Writer;
-use tokio::net::tcp::OwnedWriteHalf;
 
 use super::{End, Link, Service};
 use crate::args::Server;
 use crate::failure::{Code, Failure};
+use crate::transport::WriteHalf;
 use crate::wire::DEFAULT_MAX_FRAME;
 
 /// How a message is answered.
@@ -111,7 +111,7 @@ impl Mirror {
 
 /// Queues a piece of a payload, in upper case by way of `upper` if there is one.
 async fn feed(
-    writer: &mut Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>,
+    writer: &mut Writer<WriteHalf, Limited<Checked>, Box<[u8]>>,
     mut data: &[u8],
     mut upper: Option<&mut [u8; 4096]>,
 ) -> Result<(), WriteError<io::Error>> {

@@ -19,7 +19,6 @@ use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError, tcp};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
@@ -30,6 +29,7 @@ use self::mirror::{Answer, Mirror};
 use crate::args::{self, Limits, Serve, Server};
 use crate::failure::{Code, Failure, is_connection};
 use crate::output::{Output, Verbosity};
+use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{net, runtime};
 
@@ -285,8 +285,8 @@ struct Ended {
 
 /// One client.
 struct Link {
-    reader: Reader<OwnedReadHalf, Limited<Checked>, Box<[u8]>>,
-    writer: Writer<OwnedWriteHalf, Limited<Checked>, Box<[u8]>>,
+    reader: Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
+    writer: Writer<WriteHalf, Limited<Checked>, Box<[u8]>>,
     stopping: watch::Receiver<bool>,
     frames: u64,
     bytes: u64,

@@ -8,6 +8,7 @@
 //! | [`tokio`](mod@tokio) | `tokio` | any `tokio::io::AsyncRead` and `AsyncWrite` |
 //! | [`embedded_io`](mod@embedded_io) | `embedded-io` | any `embedded_io::Read` and `Write`, without `std` |
 //! | [`embedded_io_async`](mod@embedded_io_async) | `embedded-io-async` | the same of embedded-io-async: embassy |
+//! | [`noise`] | `noise` | authenticated, encrypted links over those |
 //!
 //! The feature `postcard` adds typed messages, `defmt` lets the errors be logged on a device.
 //!
@@ -45,6 +46,8 @@ pub mod embedded_io_async;
 mod error;
 #[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
 mod incoming;
+#[cfg(feature = "noise")]
+pub mod noise;
 #[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
 mod outgoing;
 #[cfg(feature = "std")]

@@ -1,0 +1,247 @@
+//! Links over any [`tokio::io::AsyncRead`] and [`AsyncWrite`].
+
+use core::ops::Range;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std_crate::boxed::Box;
+use std_crate::io::{self, IoSlice};
+
+use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+#[cfg(doc)]
+use super::LinkError;
+use super::{Ephemeral, Handshake, HandshakeError, Key, MAX_MESSAGE, Opener, Sealer};
+
+/// How much is read at once, bytes.
+const CHUNK: usize = 16 * 1024;
+
+/// What waits to be sent, bytes: three of the largest messages, and the end.
+const STORE: usize = 3 * (2 + MAX_MESSAGE) + 18;
+
+/// Makes a link by the client: over both halves of a connection.
+///
+/// Not cancel-safe: dropped, it leaves a connection that is of no use. Put a time-out around it: a server that does
+/// not answer is waited for as long as it likes.
+///
+/// # Errors
+/// [`HandshakeError`]; [`Closed`](HandshakeError::Closed) is how a server refuses another key.
+pub async fn connect<R, W>(read: R, write: W, key: &Key) -> Result<Halves<R, W>, HandshakeError<io::Error>>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let e = Ephemeral::random().map_err(HandshakeError::Io)?;
+    shake_hands(Handshake::client(key, e), read, write).await
+}
+
+/// Makes a link by the server, whose keys are tried in turn.
+///
+/// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing, before
+/// the first byte is read from the link.
+///
+/// Not cancel-safe: dropped, it leaves a connection that is of no use. Put a time-out around it: a client that sends
+/// nothing is waited for as long as it likes.
+///
+/// # Errors
+/// [`HandshakeError`]. Close the connection then without a word.
+pub async fn accept<R, W>(read: R, write: W, keys: &[Key]) -> Result<Halves<R, W>, HandshakeError<io::Error>>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let e = Ephemeral::random().map_err(HandshakeError::Io)?;
+    shake_hands(Handshake::server(keys, e), read, write).await
+}
+
+/// The two directions of a link, for one task or two.
+pub type Halves<R, W> = (ReadHalf<R>, WriteHalf<W>);
+
+async fn shake_hands<R, W>(
+    mut handshake: Handshake<'_>,
+    mut read: R,
+    mut write: W,
+) -> Result<Halves<R, W>, HandshakeError<io::Error>>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut chunk = Chunk::new();
+    loop {
+        while !handshake.pending().is_empty() {
+            match write.write(handshake.pending()).await {
+                Ok(0) => return Err(HandshakeError::Io(io::ErrorKind::WriteZero.into())),
+                Ok(n) => handshake.advance(n),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(HandshakeError::Io(error)),
+            }
+        }
+        write.flush().await.map_err(HandshakeError::Io)?;
+        if handshake.is_done() {
+            break;
+        }
+        match read.read(&mut chunk.bytes[..]).await {
+            Ok(0) => return Err(HandshakeError::Closed),
+            Ok(n) => chunk.filled = 0..n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(HandshakeError::Io(error)),
+        }
+        chunk.lend(|input| handshake.read(input)).map_err(HandshakeError::over)?;
+    }
+    let Some(session) = handshake.session() else { return Err(HandshakeError::Closed) };
+    let (opener, sealer) = session.split();
+    let read = ReadHalf { io: read, chunk, opener: Box::new(opener) };
+    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None, closed: false };
+    Ok((read, write))
+}
+
+/// Bytes that were read and are still to be looked at.
+struct Chunk {
+    bytes: Box<[u8]>,
+    filled: Range<usize>,
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self { bytes: std_crate::vec![0; CHUNK].into_boxed_slice(), filled: 0..0 }
+    }
+
+    /// Lets `take` use some of them.
+    fn lend<T>(&mut self, take: impl FnOnce(&mut &[u8]) -> T) -> T {
+        let mut input = self.bytes.get(self.filled.clone()).unwrap_or_default();
+        let taken = take(&mut input);
+        self.filled.start = self.filled.end - input.len();
+        taken
+    }
+}
+
+/// The receiving direction of a link.
+pub struct ReadHalf<R> {
+    io: R,
+    chunk: Chunk,
+    opener: Box<Opener>,
+}
+
+impl<R> ReadHalf<R> {
+    /// The transport.
+    pub const fn get_ref(&self) -> &R {
+        &self.io
+    }
+}
+
+/// The stream ends where the peer has ended its direction and then the transport's. What is wrong with the link is an
+/// [`io::Error`] with a [`LinkError`] in it, which every later call repeats; the transport's own errors come as they
+/// are, and the next call goes on.
+///
+/// Cancel-safe, as the transport is: a byte that was read is kept.
+impl<R: AsyncRead + Unpin> AsyncRead for ReadHalf<R> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Self { io, chunk, opener } = self.get_mut();
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            let taken = chunk.lend(|input| {
+                opener.open(input).map(|opened| {
+                    opened.data().map(|data| {
+                        let n = data.len().min(buf.remaining());
+                        buf.put_slice(&data[..n]);
+                        n
+                    })
+                })
+            })?;
+            if let Some(n) = taken {
+                opener.consume(n);
+                return Poll::Ready(Ok(()));
+            }
+            let mut space = ReadBuf::new(&mut chunk.bytes);
+            ready!(Pin::new(&mut *io).poll_read(cx, &mut space))?;
+            chunk.filled = 0..space.filled().len();
+            if chunk.filled.is_empty() {
+                return Poll::Ready(Ok(opener.finish()?));
+            }
+        }
+    }
+}
+
+/// The sending direction of a link.
+pub struct WriteHalf<W> {
+    io: W,
+    sealer: Box<Sealer<STORE>>,
+    /// Why nothing more went out, for the next call: this one's bytes were taken.
+    failed: Option<io::Error>,
+    closed: bool,
+}
+
+impl<W> WriteHalf<W> {
+    /// The transport.
+    pub const fn get_ref(&self) -> &W {
+        &self.io
+    }
+}
+
+impl<W: AsyncWrite + Unpin> WriteHalf<W> {
+    /// Writes all that is sealed.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        while !self.sealer.pending().is_empty() {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, self.sealer.pending())) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(n) => self.sealer.advance(n),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What is written is sealed and goes out at once, in one system call for up to 12 KiB of it, however many pieces it is
+/// in. But where the transport is full it waits here: as with any buffered writer, only [`flush`](AsyncWriteExt::flush)
+/// (which this crate's writers do after each frame) lets one wait for the peer's answer.
+///
+/// [`shutdown`](AsyncWriteExt::shutdown) sends the end of the direction and then shuts the transport's down. Dropped
+/// without that, the peer finds the stream [cut off](LinkError::Truncated).
+///
+/// Cancel-safe: a write that was dropped has taken nothing; what was taken goes out with the next call.
+impl<W: AsyncWrite + Unpin> AsyncWrite for WriteHalf<W> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(this.poll_drain(cx))?;
+        let taken = this.sealer.seal_parts(bufs.iter().map(|buf| &**buf))?;
+        if let Poll::Ready(Err(error)) = this.poll_drain(cx) {
+            this.failed = Some(error);
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_drain(cx))?;
+        Pin::new(&mut this.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.closed {
+            this.sealer.end()?;
+            ready!(this.poll_drain(cx))?;
+            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+            this.closed = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+}

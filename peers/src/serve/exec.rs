@@ -320,11 +320,14 @@ impl Exec {
         let Link { reader, writer, .. } = link;
         let mut outcome = Outcome::default();
         let mut exited = false;
+        // What has left the ring may still wait below it.
+        let mut unsent = true;
         let mut time_is_up = pin!(sleep(self.limits.command_time));
         while !exited || running.pipes.iter().any(Option::is_some) {
             let Running { pipes: [stdout, stderr], end, group, .. } = &mut *running;
             // Back-pressure: what the client doesn't take stays in the pipe, and the command waits.
             let room = has_room(writer, buffer);
+            unsent |= !writer.encoder().is_empty();
             let which = tokio::select! {
                 ended = reader.read_ahead() => return Err(Stop::End(match ended? {
                     true => End::Closed,
@@ -341,8 +344,9 @@ impl Exec {
                     exited = true;
                     continue;
                 }
-                result = writer.flush(), if !writer.encoder().is_empty() => {
+                result = writer.flush(), if unsent => {
                     result?;
+                    unsent = false;
                     continue;
                 }
                 () = readable(stdout), if room => 0,

@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Encode(Encode),
     /// Frames of standard input or a file to lines on standard output
     Decode(Decode),
+    /// Make a key for authenticated links, for --key-file at both ends
+    Keygen(Keygen),
     /// List the wire formats that --wire knows, and who else speaks them
     Formats,
     /// Print a completion script for a shell
@@ -95,6 +97,14 @@ pub(crate) struct WireArgs {
     /// The largest frame, header included: 4096, 64KiB, 8MiB [default: 8MiB; none for encode and decode]
     #[arg(long, value_parser = wire::bytes, value_name = "BYTES")]
     pub(crate) max_frame: Option<u64>,
+}
+
+/// The key of a client, see `key`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeyArgs {
+    /// Authenticate and encrypt the link by the key in this file, which the server has as well (see `ringframe keygen`)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Wire")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -199,7 +209,7 @@ pub(crate) struct Mirror {
     #[arg(
         long,
         conflicts_with_all = ["wire", "max_frame", "max_connections", "max_per_address", "idle", "frame_time",
-            "write_time", "keepalive", "backlog"]
+            "write_time", "keepalive", "backlog", "key_file", "handshake_time"]
     )]
     pub(crate) udp: bool,
 
@@ -217,6 +227,11 @@ pub(crate) struct Server {
     /// Allow an address that other machines can reach
     #[arg(long)]
     pub(crate) expose: bool,
+
+    /// Serve only who has the key in this file, over authenticated and encrypted links (see `ringframe keygen`); up
+    /// to four times, for as many keys
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Wire")]
+    pub(crate) key_file: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
@@ -236,6 +251,10 @@ pub(crate) struct Limits {
     /// Connections at a time from one address; loopback is exempt
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_per_address: u32,
+
+    /// Time for the handshake of an authenticated link, from when it was accepted
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration, requires = "key_file")]
+    pub(crate) handshake_time: Duration,
 
     /// Close a connection on which no message began for so long
     #[arg(long, default_value = "5min", value_name = "TIME", value_parser = duration)]
@@ -275,7 +294,7 @@ pub(crate) struct Call {
 
     /// Datagrams instead of a connection: one message each, up to 1472 bytes (IPv6 1452), without a header, each
     /// sent when the one before it is answered, and none again
-    #[arg(long, conflicts_with_all = ["wire", "max_frame", "header", "replies", "half_close"])]
+    #[arg(long, conflicts_with_all = ["wire", "max_frame", "header", "replies", "half_close", "key_file"])]
     pub(crate) udp: bool,
 
     /// Wait for that many replies [default: as many as messages]
@@ -306,6 +325,9 @@ pub(crate) struct Call {
     /// Header bytes beside the length field, hexadecimal, in order [default: zeros]
     #[arg(long, value_name = "HEX")]
     pub(crate) header: Option<Hex>,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
@@ -373,6 +395,9 @@ pub(crate) struct Bench {
     pub(crate) histogram: bool,
 
     #[command(flatten)]
+    pub(crate) key: KeyArgs,
+
+    #[command(flatten)]
     pub(crate) wire: WireArgs,
 }
 
@@ -394,6 +419,9 @@ pub(crate) struct Exec {
     /// Give up where the command did not begin within so long
     #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
@@ -473,6 +501,9 @@ pub(crate) struct TransferArgs {
     pub(crate) timeout: Duration,
 
     #[command(flatten)]
+    pub(crate) key: KeyArgs,
+
+    #[command(flatten)]
     pub(crate) wire: WireArgs,
 }
 
@@ -521,6 +552,17 @@ pub(crate) struct Decode {
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example: ringframe keygen link.key
+         ringframe serve upper --key-file link.key
+         ringframe call 127.0.0.1:7878 --key-file link.key hello,server")]
+pub(crate) struct Keygen {
+    /// The file, which must be a new one: a line of base64, for you alone to read
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
 }
 
 /// A century.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ringframe::{Checked, Encoder, Limited};
+use ringframe_io::noise::Key;
 use tokio::sync::{Barrier, mpsc};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
@@ -25,7 +26,7 @@ use crate::args::Bench;
 use crate::failure::{Code, Failure};
 use crate::output::{Output, Verbosity};
 use crate::wire::DEFAULT_MAX_FRAME;
-use crate::{net, runtime};
+use crate::{net, runtime, transport};
 
 mod link;
 mod report;
@@ -39,6 +40,7 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// What is the same for all connections.
 struct Plan {
     address: String,
+    key: Option<Key>,
     format: Limited<Checked>,
     /// Header bytes beside the length field.
     fields: Vec<u8>,
@@ -90,6 +92,7 @@ impl Plan {
         let usual = if args.count.is_some() { Duration::ZERO } else { Duration::from_millis(500) };
         Ok(Self {
             address: args.address.clone(),
+            key: args.key.read()?,
             format,
             fields,
             size: args.size,
@@ -158,15 +161,19 @@ fn work(plan: &Arc<Plan>, first: usize, step: usize) -> Result<Tally, Failure> {
     let all = async {
         let mut open = Vec::new();
         for number in (0..plan.connections).skip(first).step_by(step) {
-            let stream = net::connect(&plan.address, plan.timeout).await.map_err(|failure| {
+            let opened = async {
+                let stream = net::connect(&plan.address, plan.timeout).await?;
+                transport::begin(stream, plan.key.as_ref(), &plan.address, plan.timeout).await
+            };
+            let halves = opened.await.map_err(|failure| {
                 let (number, of) = (number + 1, plan.connections);
                 if of == 1 { failure } else { failure.of(&format!("connection {number} of {of}")) }
             })?;
-            open.push((number, stream));
+            open.push((number, halves));
         }
         let mut links = JoinSet::new();
-        for (number, stream) in open {
-            links.spawn_local(Link::run(Arc::clone(plan), number, stream, Rc::clone(&tally)));
+        for (number, halves) in open {
+            links.spawn_local(Link::run(Arc::clone(plan), number, halves, Rc::clone(&tally)));
         }
         while let Some(result) = links.join_next().await {
             result.unwrap_or_else(|_| Err(panicked()))?;

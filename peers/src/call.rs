@@ -15,13 +15,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::args::Call;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, link_error};
 use crate::filter::{Printer, longest_line, read_line};
 use crate::output::{Output, Verbosity};
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::watched::Watched;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
-use crate::{net, runtime};
+use crate::{net, runtime, transport};
 
 mod udp;
 
@@ -57,10 +57,11 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
         |message: &[u8]| fits_frame(message).map_err(|error| Failure::new(Code::Other, error.to_string()));
     let messages = messages(args.messages, args.send_hex, Longest::Frame(max_frame), check)?;
 
+    let key = args.key.read()?;
     let stream = net::connect(&args.address, args.timeout).await?;
     output.say(Verbosity::Verbose, || format!("connected to {}", args.address));
     let state = State::new(args.replies, planned);
-    let (read, write) = stream.into_split();
+    let (read, write) = transport::begin(stream, key.as_ref(), &args.address, args.timeout).await?;
     let reader = Reader::with_capacity(Watched { io: read, moved: &state.progress }, format, RING)?;
     let writer = Writer::with_capacity(Watched { io: write, moved: &state.progress }, format, RING)?;
     let mut receiver =
@@ -320,7 +321,7 @@ impl Receiver<'_> {
 
     fn ended(&self, error: &ReadError<io::Error>) -> Result<(), Failure> {
         // A peer that resets after its last reply has said everything.
-        if self.state.is_complete() && matches!(error, ReadError::Io(_)) {
+        if self.state.is_complete() && matches!(error, ReadError::Io(error) if link_error(error).is_none()) {
             return Ok(());
         }
         let (got, of) = (self.state.received.get(), self.state.expected_now());

@@ -15,7 +15,7 @@ use crate::output::{Output, Verbosity, json_line, payload_json};
 use crate::text::{Escaper, readable};
 use crate::transport::ReadHalf;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
-use crate::{net, runtime};
+use crate::{net, runtime, transport};
 
 pub(crate) fn run(args: Exec, output: Output) -> Result<(), Failure> {
     // Output is written where the reply is awaited, which holds up a server that is faster than we are. For ^C to be
@@ -58,7 +58,7 @@ struct Ended {
 }
 
 async fn exec(args: Exec, output: Output) -> Result<u8, Failure> {
-    let Exec { address, command, timeout: patience, wire } = args;
+    let Exec { address, command, timeout: patience, key, wire } = args;
     let format = wire.format(DEFAULT_MAX_FRAME)?;
     let fields = wire.wire.fields(None).map_err(|error| Failure::new(Code::Usage, error))?;
     let Some((name, arguments)) = command.split_first() else {
@@ -66,12 +66,13 @@ async fn exec(args: Exec, output: Output) -> Result<u8, Failure> {
     };
     let request = json!({ "cmd": name, "args": arguments, "stream": true }).to_string();
 
+    let key = key.read()?;
     let stream = net::connect(&address, patience).await?;
     // A command may be silent for long; a server that is gone should not be waited for.
     net::keep_alive(&stream);
     output.say(Verbosity::Verbose, || format!("connected to {address}"));
     // The sending side stays open until the reply has ended: its end would say that we are gone.
-    let (read, write) = stream.into_split();
+    let (read, write) = transport::begin(stream, key.as_ref(), &address, patience).await?;
     let mut client = Client {
         reader: Reader::with_capacity(read, format, RING)?,
         max_frame: wire.max_frame.unwrap_or(DEFAULT_MAX_FRAME),
@@ -92,18 +93,20 @@ async fn exec(args: Exec, output: Output) -> Result<u8, Failure> {
             (begun, _) => begun,
         }
     };
-    match timeout(patience, asking).await {
-        Ok(begun) => begun?,
-        Err(_) => {
-            let why = format!(
-                "{}: the command did not begin within {}",
-                client.address,
-                humantime::format_duration(patience)
-            );
-            return Err(Failure::new(Code::Connection, why));
-        }
-    }
-    let ended = client.follow().await?;
+    let Ok(begun) = timeout(patience, asking).await else {
+        let why = format!(
+            "{}: the command did not begin within {}",
+            client.address,
+            humantime::format_duration(patience)
+        );
+        return Err(Failure::new(Code::Connection, why));
+    };
+    let ended = match begun {
+        Ok(()) => client.follow().await,
+        Err(failure) => Err(failure),
+    };
+    transport::end(&mut writer).await;
+    let ended = ended?;
     if ended.timeout {
         output.say(Verbosity::Normal, || "the command's time was up: the server killed it".into());
     }

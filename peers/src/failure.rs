@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use ringframe_io::noise::LinkError;
 use ringframe_io::{ReadError, WriteError};
 
 /// The exit codes; 0 is success, 2 is also what clap exits with.
@@ -12,6 +13,8 @@ pub(crate) enum Code {
     Other = 1,
     /// A wrong flag, an impossible wire format.
     Usage = 2,
+    /// The authenticated handshake failed.
+    Handshake = 3,
     /// Refused, reset, timed out, or closed between frames with replies still missing.
     Connection = 4,
     /// The peer broke the protocol.
@@ -101,7 +104,7 @@ impl Failure {
     pub(crate) fn read(whom: &str, error: &ReadError<io::Error>) -> Self {
         let code = match error {
             ReadError::Protocol(_) | ReadError::Truncated(_) => Code::Protocol,
-            ReadError::Io(error) if !is_connection(error) => Code::Other,
+            ReadError::Io(error) => transport_code(error),
             _ => Code::Connection,
         };
         Self::new(code, format!("{whom}: {error}"))
@@ -111,10 +114,25 @@ impl Failure {
     pub(crate) fn write(whom: &str, error: &WriteError<io::Error>) -> Self {
         let code = match error {
             WriteError::Encode(_) => Code::Other,
-            WriteError::Io(error) if !is_connection(error) => Code::Other,
+            WriteError::Io(error) => transport_code(error),
             _ => Code::Connection,
         };
         Self::new(code, format!("{whom}: {error}"))
+    }
+}
+
+/// What is wrong with an authenticated link, if that is why its transport failed.
+pub(crate) fn link_error(error: &io::Error) -> Option<&LinkError> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// What an error of the transport ends with.
+fn transport_code(error: &io::Error) -> Code {
+    match link_error(error) {
+        Some(LinkError::Authentication | LinkError::Truncated) => Code::Integrity,
+        Some(LinkError::Length { .. } | LinkError::AfterEnd) => Code::Protocol,
+        None if is_connection(error) => Code::Connection,
+        Some(_) | None => Code::Other,
     }
 }
 

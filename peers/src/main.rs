@@ -20,6 +20,7 @@ mod filter;
 mod formats;
 mod generate;
 mod json;
+mod key;
 mod net;
 mod output;
 mod runtime;
@@ -62,6 +63,7 @@ fn run(command: Command, output: output::Output) -> Result<(), Failure> {
         Command::Ls(args) => transfer::ls(args, output),
         Command::Encode(args) => filter::encode(args),
         Command::Decode(args) => filter::decode(args, output),
+        Command::Keygen(args) => key::generate(&args, output),
         Command::Formats => formats::run(output),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { command } => generate::man(command.as_deref()),

@@ -118,7 +118,8 @@ async fn to_listen_on(address: &str, expose: bool, guarded: Option<&str>) -> Res
     let why = match guarded {
         Some(what) if expose || !loopback => format!(
             "{} is refused: {what} may be reached by other machines only over authenticated links, for which this \
-             server has no key; listen on loopback, such as 127.0.0.1:7878, without --expose",
+             server has no key; give it one by --key-file, or listen on loopback, such as 127.0.0.1:7878, without \
+             --expose",
             if loopback { "--expose" } else { address },
         ),
         None if !loopback && !expose => {

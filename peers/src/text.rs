@@ -1,6 +1,7 @@
 //! Bytes from elsewhere, made safe to show.
 
 use std::fmt::Write;
+use std::path::Path;
 
 /// Turns bytes into text that can't do anything to a terminal: control characters, DEL and bytes that are
 /// not UTF-8 become `\xHH`, C1 controls and bidirectional controls `\u{…}`. A backslash stays as it is.
@@ -46,6 +47,11 @@ pub(crate) fn readable(bytes: &[u8]) -> String {
     escaper.push(bytes, &mut out);
     escaper.finish(&mut out);
     out
+}
+
+/// A path for a sentence.
+pub(crate) fn readable_path(path: &Path) -> String {
+    readable(path.as_os_str().as_encoded_bytes())
 }
 
 /// Whether more bytes could make these, which are not valid, a character.

@@ -21,10 +21,10 @@ use crate::failure::{Code, Failure};
 use crate::file_wire::{Entry, Hash, Kind, Refusal, Reply, Request, from_json, to_json};
 use crate::output::{Output, Verbosity, buffered_stdout, json_line};
 use crate::store::{Name, Partial, Store};
-use crate::text::readable;
+use crate::text::{readable, readable_path};
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
-use crate::{net, runtime};
+use crate::{net, runtime, transport};
 
 /// How fast a server is expected to hash what it has of a file, bytes per second.
 const HASHING: u64 = 64 << 20;
@@ -63,11 +63,12 @@ impl Client {
         let usage = |error: String| Failure::new(Code::Usage, error);
         let format = args.wire.format(DEFAULT_MAX_FRAME)?;
         let fields = args.wire.wire.fields(None).map_err(usage)?;
+        let key = args.key.read()?;
         let stream = net::connect(address, args.timeout).await?;
         // The server is given its time; that its machine is gone is noticed.
         net::keep_alive(&stream);
         output.say(Verbosity::Verbose, || format!("connected to {address}"));
-        let (read, write) = stream.into_split();
+        let (read, write) = transport::begin(stream, key.as_ref(), address, args.timeout).await?;
         let reader = Reader::with_capacity(read, format, RING)?;
         let mut writer = Writer::with_capacity(write, format, RING)?;
         writer.set_patience(Some(args.timeout));
@@ -94,8 +95,12 @@ impl Client {
     async fn reply(&mut self, work: Duration) -> Result<Reply, Failure> {
         let allowed = self.patience.saturating_add(work);
         match timeout(allowed, reply(&mut self.reader, &self.address)).await {
-            Ok(reply) => {
-                reply?.ok_or_else(|| self.lost(Code::Connection, "closed the connection before its reply"))
+            Ok(Ok(Some(reply))) => Ok(reply),
+            Ok(Ok(None)) => Err(self.lost(Code::Connection, "closed the connection before its reply")),
+            Ok(Err(failure)) => {
+                // Nothing more will be asked.
+                transport::end(&mut self.writer).await;
+                Err(failure)
             }
             Err(_) => {
                 let allowed = humantime::format_duration(Duration::from_secs(allowed.as_secs().max(1)));
@@ -212,6 +217,7 @@ async fn put_file(args: Put, output: Output) -> Result<(), Failure> {
         }
         _ => return Err(client.strange("its reply to a put lacks `size` or `sha256`")),
     }
+    transport::end(&mut client.writer).await;
     say_rate(output, size - offset, since);
     tell(output, &name, size, offset, sha256)
 }
@@ -422,6 +428,7 @@ async fn get_file(args: Get, output: Output) -> Result<(), Failure> {
         None => return Err(client.strange("the frame behind its content lacks `sha256`")),
     }
     drop(sink);
+    transport::end(&mut client.writer).await;
     say_rate(output, size - offset, since);
     match target {
         Target::Stdout => Ok(()),
@@ -552,6 +559,7 @@ async fn list_files(args: Ls, output: Output) -> Result<(), Failure> {
         }
         out.flush().map_err(Failure::stdout)?;
         if !more {
+            transport::end(&mut client.writer).await;
             return Ok(());
         }
         // A server that goes round in circles is not followed.
@@ -572,7 +580,7 @@ fn shown(path: &Path) -> String {
     if path.as_os_str() == "-" {
         return "standard input".into();
     }
-    readable(path.as_os_str().as_encoded_bytes())
+    readable_path(path)
 }
 
 /// How long work on so many bytes may take.

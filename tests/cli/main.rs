@@ -12,6 +12,8 @@ mod failures;
 mod files;
 mod filters;
 mod hostile;
+mod keys;
+mod noise;
 mod output;
 mod python;
 mod serve;

@@ -15,11 +15,10 @@ use std::time::Duration;
 use ringframe::{Checked, Encoder, Event, Header, Limited};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{ReadError, WriteError};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Extent, Plan, Tally};
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, link_error};
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::watched::Watched;
 use crate::wire::RING;
@@ -99,7 +98,7 @@ impl Link<'_> {
     pub(super) async fn run(
         plan: Arc<Plan>,
         connection: u32,
-        stream: TcpStream,
+        (read, write): (ReadHalf, WriteHalf),
         tally: Rc<RefCell<Tally>>,
     ) -> Result<(), Failure> {
         let now = Instant::now();
@@ -109,7 +108,6 @@ impl Link<'_> {
             moved_out: Cell::new(now),
             moved_in: Cell::new(now),
         };
-        let (read, write) = stream.into_split();
         let fits = "a ring of 64 KiB holds any header";
         let read = Watched { io: read, moved: &counts.moved_in };
         let write = Watched { io: write, moved: &counts.moved_out };
@@ -156,16 +154,22 @@ impl Link<'_> {
         let max_frame = ledger.plan.format.max_frame();
         ledger.before = ledger.counts.sent.get();
         let mut more = true;
+        // What has left the ring may still wait below it.
+        let mut unsent = false;
         loop {
             ledger.fill(writer.encoder_mut(), phase, &mut more)?;
+            unsent |= !writer.encoder().is_empty();
             if ledger.under_way.is_empty() {
                 ledger.publish();
                 return Ok(());
             }
             let event = tokio::select! {
                 biased;
-                result = writer.flush(), if !writer.encoder().is_empty() => match result {
-                    Ok(()) => continue,
+                result = writer.flush(), if unsent => match result {
+                    Ok(()) => {
+                        unsent = false;
+                        continue;
+                    }
                     Err(error) => return Err(self.cannot_write(error).await),
                 },
                 event = reader.read_event(max_frame) => event,
@@ -186,7 +190,7 @@ impl Link<'_> {
         let max_frame = ledger.plan.format.max_frame();
         loop {
             let event = reader.read_event(max_frame).await;
-            if matches!(event, Ok(None) | Err(ReadError::Io(_))) {
+            if matches!(&event, Ok(None)) || matches!(&event, Err(error) if is_gone(error)) {
                 return Failure::write(&format!("{}: {}", ledger.whom(), k_of_n(ledger.counts)), &error);
             }
             // Warming up, so that nothing is counted any more.
@@ -205,9 +209,7 @@ impl Link<'_> {
         }
         match timeout(FAREWELL, reader.read_event(max_frame)).await {
             Ok(Ok(Some(event))) => ledger.event(event, None),
-            Ok(Err(error @ (ReadError::Protocol(_) | ReadError::Truncated(_)))) => {
-                Err(ledger.cannot_read(&error))
-            }
+            Ok(Err(error)) if !is_gone(&error) => Err(ledger.cannot_read(&error)),
             _ => Ok(()),
         }
     }
@@ -358,6 +360,11 @@ impl Ledger<'_> {
             _ => Failure::read(&format!("{}, reply {}", self.whom(), self.counts.received.get() + 1), error),
         }
     }
+}
+
+/// Whether no more can be read, for no fault of the peer's.
+fn is_gone(error: &ReadError<std::io::Error>) -> bool {
+    matches!(error, ReadError::Io(error) if link_error(error).is_none())
 }
 
 fn whom(plan: &Plan, connection: u32) -> String {

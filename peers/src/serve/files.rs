@@ -25,7 +25,7 @@ use crate::failure::{Code, Failure};
 use crate::file_wire::{Kind, MAX_HEADER_FRAME, Refusal, Reply, Request, from_json, to_json};
 use crate::output::{Output, Verbosity};
 use crate::store::{Name, Partial, Store};
-use crate::text::readable;
+use crate::text::{readable, readable_path};
 
 /// How often is looked for partial files that nobody wants any more.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
@@ -46,8 +46,8 @@ impl Files {
     pub(super) async fn new(args: &args::Files, output: Output) -> Result<Self, Failure> {
         let root = &args.root;
         let store = Store::open(root).map_err(|error| {
-            let root = readable(root.as_os_str().as_encoded_bytes());
-            Failure::new(Code::Other, format!("can't open the folder {root}: {error}"))
+            let why = format!("can't open the folder {}: {error}", readable_path(root));
+            Failure::new(Code::Other, why)
         })?;
         if args.allow_write {
             tokio::spawn(sweep(store.clone(), output));

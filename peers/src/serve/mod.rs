@@ -6,7 +6,7 @@
 //! stack each, and a slow client holds up nothing but its own task.
 //!
 //! All limits are in this file: how many connections in `Doorkeeper`, how long they may take in
-//! `Link::new`, how a server stops in `serve`.
+//! `Link::open`, how a server stops in `serve`.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringframe::{Checked, Limited};
+use ringframe_io::noise::{Key, LinkError};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError, tcp};
 use serde_json::json;
-use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
@@ -27,11 +27,11 @@ use tokio::time::{sleep, timeout};
 use self::files::Files;
 use self::mirror::{Answer, Mirror};
 use crate::args::{self, Limits, Serve, Server};
-use crate::failure::{Code, Failure, is_connection};
+use crate::failure::{Code, Failure, is_connection, link_error};
 use crate::output::{Output, Verbosity};
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
-use crate::{net, runtime};
+use crate::{key, net, runtime, transport};
 
 #[cfg(unix)]
 mod exec;
@@ -97,14 +97,18 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
     let format = server.wire.format(DEFAULT_MAX_FRAME)?;
     let service = Arc::new(service);
     let limits = &server.limits;
-    let listener = net::listen(&server.listen, server.expose, service.guarded(), limits.backlog).await?;
+    let keys: Arc<[Key]> = key::read_all(&server.key_file)?.into();
+    // Who has a key may do what the service does, wherever he is.
+    let guarded = if keys.is_empty() { service.guarded() } else { None };
+    let listener = net::listen(&server.listen, server.expose, guarded, limits.backlog).await?;
     let mut signals = Signals::new()?;
     let address =
         listener.local_addr().map_err(|error| Failure::new(Code::Other, format!("can't listen: {error}")))?;
     output.result(&format!("listening on {address}"), || json!({ "listening": address.to_string() }))?;
     output.say(Verbosity::Verbose, || {
         let connections = u64::from(limits.max_connections);
-        let each = (2 * RING + S::MEMORY) as u64;
+        let sealed = if keys.is_empty() { 0 } else { transport::SEALED_MEMORY };
+        let each = (2 * RING + sealed + S::MEMORY) as u64;
         format!(
             "at most {connections} connections with {} of buffers each: {} of buffers",
             bytesize::ByteSize(each),
@@ -120,9 +124,14 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
             accepted = accept(&listener, output) => {
                 let (stream, peer) = accepted;
                 door.admit(stream, peer, |stream| {
-                    let link = Link::new(stream, format, limits, &stopping);
-                    let service = Arc::clone(&service);
-                    async move { link.run(&*service).await }
+                    let (service, keys) = (Arc::clone(&service), Arc::clone(&keys));
+                    let (limits, stopping) = (limits.clone(), stopping.clone());
+                    async move {
+                        match Link::open(stream, &keys, format, &limits, stopping).await {
+                            Ok(link) => link.run(&*service).await,
+                            Err(ended) => ended,
+                        }
+                    }
                 });
             }
             Some(ended) = door.tasks.join_next_with_id() => door.goodbye(ended),
@@ -325,24 +334,52 @@ impl From<WriteError<io::Error>> for End {
 }
 
 impl Link {
-    fn new(
+    /// Where there are keys, a client proves that it has one of them before anything else.
+    async fn open(
         stream: TcpStream,
+        keys: &[Key],
         format: Limited<Checked>,
         limits: &Limits,
-        stopping: &watch::Receiver<bool>,
-    ) -> Self {
-        let (read, write) = stream.into_split();
+        mut stopping: watch::Receiver<bool>,
+    ) -> Result<Self, Ended> {
+        let ended = |why, detail| Ended { frames: 0, bytes: 0, why, detail };
+        let failed = |detail: String| ended("handshake failed", Some(detail));
+        let allowed = limits.handshake_time;
+        let (read, write) = tokio::select! {
+            biased;
+            result = timeout(allowed, transport::accept(stream, keys)) => result
+                .map_err(|_| failed(format!("it was not complete within {allowed:?}")))?
+                .map_err(|error| failed(error.to_string()))?,
+            _ = stopping.wait_for(|stop| *stop) => return Err(ended("server stopped", None)),
+        };
         let ring = || vec![0; RING].into_boxed_slice();
         let fits = "a ring of 64 KiB holds any header";
         let mut reader = Reader::new(read, ringframe::Decoder::try_new(format, ring()).expect(fits));
         let mut writer = Writer::new(write, ringframe::Encoder::try_new(format, ring()).expect(fits));
         reader.set_patience(patience(limits));
         writer.set_patience(Some(limits.write_time));
-        Self { reader, writer, stopping: stopping.clone(), frames: 0, bytes: 0 }
+        Ok(Self { reader, writer, stopping, frames: 0, bytes: 0 })
     }
 
     async fn run<S: Service>(mut self, service: &S) -> Ended {
         let end = service.talk(&mut self).await;
+        let Self { reader, mut writer, frames, bytes, .. } = self;
+        // Replies to what arrived whole are not lost to what came after it.
+        let farewell = match &end {
+            // Somebody is in between, or was: the client is not told that this end is one that we mean.
+            End::Read(ReadError::Io(error)) if link_error(error).is_some() => {
+                let flushed = writer.flush().await;
+                drop(writer);
+                flushed
+            }
+            End::Closed | End::Stopped | End::Read(_) | End::Other { .. } => writer.shutdown().await,
+            End::Write(_) => Err(WriteError::WriteZero),
+        };
+        if farewell.is_ok() && !matches!(end, End::Closed) {
+            // Closing with unread input would reset the connection, and the client might never see the replies on
+            // their way.
+            let _ = timeout(LINGER, reader.get_ref().drain()).await;
+        }
         let (why, detail) = match &end {
             End::Closed => ("closed", None),
             End::Stopped => ("server stopped", None),
@@ -350,23 +387,7 @@ impl Link {
             End::Write(error) => describe_write(error),
             End::Other { why, detail } => (*why, Some(detail.clone())),
         };
-        // Replies to what arrived whole are not lost to what came after it.
-        let farewell = match end {
-            End::Closed | End::Stopped | End::Read(_) | End::Other { .. } => self.writer.shutdown().await,
-            End::Write(_) => Err(WriteError::WriteZero),
-        };
-        if farewell.is_ok() && !matches!(end, End::Closed) {
-            self.linger().await;
-        }
-        Ended { frames: self.frames, bytes: self.bytes, why, detail }
-    }
-
-    /// Takes and forgets what still comes: closing with unread input would reset the connection, and the
-    /// client might never see the replies on their way.
-    async fn linger(&mut self) {
-        let mut sink = [0; 4096];
-        let drain = async { while matches!(self.reader.get_mut().read(&mut sink).await, Ok(1..)) {} };
-        let _ = timeout(LINGER, drain).await;
+        Ended { frames, bytes, why, detail }
     }
 }
 
@@ -394,11 +415,15 @@ fn describe_write(error: &WriteError<io::Error>) -> (&'static str, Option<String
 }
 
 fn describe_io(error: &io::Error) -> (&'static str, Option<String>) {
-    let why = match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-            "reset"
-        }
-        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => "silent",
+    let why = match (link_error(error), error.kind()) {
+        (Some(LinkError::Authentication), _) => "tampered",
+        (Some(LinkError::Truncated), _) => "cut off",
+        (Some(LinkError::Length { .. } | LinkError::AfterEnd), _) => "broke the protocol",
+        (
+            None,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted,
+        ) => "reset",
+        (None, io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable) => "silent",
         _ => "failed",
     };
     (why, Some(error.to_string()))

@@ -8,6 +8,10 @@ mod handshake;
 mod inbox;
 mod key;
 mod link;
+#[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
+mod receiver;
+#[cfg(feature = "std")]
+pub mod std;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
@@ -34,3 +38,11 @@ pub const MAX_PLAINTEXT: usize = 4096;
 
 /// The largest message, bytes.
 pub const MAX_MESSAGE: usize = MAX_PLAINTEXT + TAG;
+
+/// How much a host reads at once, bytes.
+#[cfg(feature = "std")]
+const CHUNK: usize = 16 * 1024;
+
+/// What a host keeps to be sent, bytes: three of the largest messages, and the end.
+#[cfg(feature = "std")]
+const STORE: usize = 3 * (2 + MAX_MESSAGE) + 2 + TAG;

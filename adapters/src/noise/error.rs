@@ -14,6 +14,8 @@ use super::{HANDSHAKE_MESSAGE, MAX_MESSAGE, PROLOGUE, TAG};
 pub enum HandshakeError<E = Infallible> {
     /// The transport failed, or the system gave no random numbers.
     Io(E),
+    /// The transport takes no more bytes.
+    WriteZero,
     /// The client did not begin with [`PROLOGUE`]: it has no key, or speaks another version.
     Prologue {
         /// Which byte is wrong, from 0.
@@ -36,6 +38,7 @@ impl HandshakeError {
     /// The same as an error over a transport.
     pub fn over<E>(self) -> HandshakeError<E> {
         match self {
+            Self::WriteZero => HandshakeError::WriteZero,
             Self::Prologue { at, found } => HandshakeError::Prologue { at, found },
             Self::Length { declared } => HandshakeError::Length { declared },
             Self::Authentication => HandshakeError::Authentication,
@@ -47,7 +50,8 @@ impl HandshakeError {
 impl<E: fmt::Display> fmt::Display for HandshakeError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => write!(f, "the handshake failed: {error}"),
+            Self::Io(error) => error.fmt(f),
+            Self::WriteZero => f.write_str("the transport takes no more bytes"),
             Self::Prologue { at, found } => {
                 let wanted = PROLOGUE.get(*at).copied().unwrap_or_default();
                 write!(
@@ -74,8 +78,13 @@ impl<E: fmt::Display> fmt::Display for HandshakeError<E> {
 impl<E: core::error::Error + 'static> core::error::Error for HandshakeError<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
-            Self::Prologue { .. } | Self::Length { .. } | Self::Authentication | Self::Closed => None,
+            // `Display` hands it on.
+            Self::Io(error) => error.source(),
+            Self::WriteZero
+            | Self::Prologue { .. }
+            | Self::Length { .. }
+            | Self::Authentication
+            | Self::Closed => None,
         }
     }
 }

@@ -1,22 +1,20 @@
 //! Links over any [`tokio::io::AsyncRead`] and [`AsyncWrite`].
 
-use core::ops::Range;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std_crate::boxed::Box;
 use std_crate::io::{self, IoSlice};
+use std_crate::vec;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 #[cfg(doc)]
 use super::LinkError;
-use super::{Ephemeral, Handshake, HandshakeError, Key, MAX_MESSAGE, Opener, Sealer};
+use super::receiver::{Chunk, Receiver};
+use super::{CHUNK, Ephemeral, Handshake, HandshakeError, Key, STORE, Sealer};
 
-/// How much is read at once, bytes.
-const CHUNK: usize = 16 * 1024;
-
-/// What waits to be sent, bytes: three of the largest messages, and the end.
-const STORE: usize = 3 * (2 + MAX_MESSAGE) + 18;
+/// What both halves of a link keep in memory beside themselves, bytes.
+pub const MEMORY: usize = size_of::<Receiver<Box<[u8]>>>() + CHUNK + size_of::<Sealer<STORE>>();
 
 /// Makes a link by the client: over both halves of a connection.
 ///
@@ -65,11 +63,11 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut chunk = Chunk::new();
+    let mut chunk = Chunk::new(vec![0; CHUNK].into_boxed_slice());
     loop {
         while !handshake.pending().is_empty() {
             match write.write(handshake.pending()).await {
-                Ok(0) => return Err(HandshakeError::Io(io::ErrorKind::WriteZero.into())),
+                Ok(0) => return Err(HandshakeError::WriteZero),
                 Ok(n) => handshake.advance(n),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(HandshakeError::Io(error)),
@@ -79,9 +77,9 @@ where
         if handshake.is_done() {
             break;
         }
-        match read.read(&mut chunk.bytes[..]).await {
+        match read.read(chunk.space()).await {
             Ok(0) => return Err(HandshakeError::Closed),
-            Ok(n) => chunk.filled = 0..n,
+            Ok(n) => chunk.arrived(n),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(HandshakeError::Io(error)),
         }
@@ -89,36 +87,15 @@ where
     }
     let Some(session) = handshake.session() else { return Err(HandshakeError::Closed) };
     let (opener, sealer) = session.split();
-    let read = ReadHalf { io: read, chunk, opener: Box::new(opener) };
+    let read = ReadHalf { io: read, receiver: Box::new(Receiver::new(opener, chunk)) };
     let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None, closed: false };
     Ok((read, write))
-}
-
-/// Bytes that were read and are still to be looked at.
-struct Chunk {
-    bytes: Box<[u8]>,
-    filled: Range<usize>,
-}
-
-impl Chunk {
-    fn new() -> Self {
-        Self { bytes: std_crate::vec![0; CHUNK].into_boxed_slice(), filled: 0..0 }
-    }
-
-    /// Lets `take` use some of them.
-    fn lend<T>(&mut self, take: impl FnOnce(&mut &[u8]) -> T) -> T {
-        let mut input = self.bytes.get(self.filled.clone()).unwrap_or_default();
-        let taken = take(&mut input);
-        self.filled.start = self.filled.end - input.len();
-        taken
-    }
 }
 
 /// The receiving direction of a link.
 pub struct ReadHalf<R> {
     io: R,
-    chunk: Chunk,
-    opener: Box<Opener>,
+    receiver: Box<Receiver<Box<[u8]>>>,
 }
 
 impl<R> ReadHalf<R> {
@@ -135,29 +112,20 @@ impl<R> ReadHalf<R> {
 /// Cancel-safe, as the transport is: a byte that was read is kept.
 impl<R: AsyncRead + Unpin> AsyncRead for ReadHalf<R> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { io, chunk, opener } = self.get_mut();
+        let Self { io, receiver } = self.get_mut();
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
         loop {
-            let taken = chunk.lend(|input| {
-                opener.open(input).map(|opened| {
-                    opened.data().map(|data| {
-                        let n = data.len().min(buf.remaining());
-                        buf.put_slice(&data[..n]);
-                        n
-                    })
-                })
-            })?;
-            if let Some(n) = taken {
-                opener.consume(n);
+            if let Some(n) = receiver.take(buf.initialize_unfilled())? {
+                buf.advance(n);
                 return Poll::Ready(Ok(()));
             }
-            let mut space = ReadBuf::new(&mut chunk.bytes);
+            let mut space = ReadBuf::new(receiver.space());
             ready!(Pin::new(&mut *io).poll_read(cx, &mut space))?;
-            chunk.filled = 0..space.filled().len();
-            if chunk.filled.is_empty() {
-                return Poll::Ready(Ok(opener.finish()?));
+            let n = space.filled().len();
+            if !receiver.arrived(n)? {
+                return Poll::Ready(Ok(()));
             }
         }
     }

@@ -159,8 +159,8 @@ fn check_who_can_read(file: &File, path: &Path) -> Result<(), Failure> {
         let mode = metadata.mode() & 0o777;
         if mode & 0o077 != 0 {
             let why = format!(
-                "is refused: its mode {mode:03o} lets others than its owner at it; `chmod 600` will do, or a new \
-                 key, if they may have read this one"
+                "is refused: others than its owner can get at it (mode {mode:03o}); `chmod 600` it, or make a new \
+                 key if they may have read this one"
             );
             return refuse(Code::Policy, &why);
         }

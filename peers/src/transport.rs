@@ -22,20 +22,17 @@ use crate::failure::{Code, Failure};
 type SealedReadHalf = noise::tokio::ReadHalf<OwnedReadHalf>;
 type SealedWriteHalf = noise::tokio::WriteHalf<OwnedWriteHalf>;
 
-/// Memory of an authenticated link on top of a plain one's, bytes.
-pub(crate) const SEALED_MEMORY: usize = size_of::<SealedReadHalf>() + size_of::<SealedWriteHalf>();
-
 /// What comes in.
 pub(crate) enum ReadHalf {
     Plain(OwnedReadHalf),
-    Sealed(Box<SealedReadHalf>),
+    Sealed(SealedReadHalf),
 }
 
 /// What goes out. Dropped, it ends its direction, which on an authenticated link is no end that was meant: that is
 /// for `shutdown` to say.
 pub(crate) enum WriteHalf {
     Plain(OwnedWriteHalf),
-    Sealed(Box<SealedWriteHalf>),
+    Sealed(SealedWriteHalf),
 }
 
 fn plain(stream: TcpStream) -> (ReadHalf, WriteHalf) {
@@ -44,7 +41,7 @@ fn plain(stream: TcpStream) -> (ReadHalf, WriteHalf) {
 }
 
 fn sealed((read, write): (SealedReadHalf, SealedWriteHalf)) -> (ReadHalf, WriteHalf) {
-    (ReadHalf::Sealed(Box::new(read)), WriteHalf::Sealed(Box::new(write)))
+    (ReadHalf::Sealed(read), WriteHalf::Sealed(write))
 }
 
 /// A client's end of a connection to `address`; with a key the handshake has at most `patience`.
@@ -58,7 +55,16 @@ pub(crate) async fn begin(
     let (read, write) = stream.into_split();
     match timeout(patience, noise::tokio::connect(read, write, key)).await {
         Ok(Ok(link)) => Ok(sealed(link)),
-        Ok(Err(error)) => Err(Failure::new(Code::Handshake, format!("{address}: {error}"))),
+        Ok(Err(error)) => {
+            let why = match error {
+                // A server that closes before it has read everything resets.
+                HandshakeError::Io(error) => {
+                    format!("the handshake failed: {error}: its key may be another one")
+                }
+                error => error.to_string(),
+            };
+            Err(Failure::new(Code::Handshake, format!("{address}: {why}")))
+        }
         Err(_) => {
             let patience = humantime::format_duration(patience);
             let why = format!("{address} did not answer the handshake within {patience}: it may have no key");

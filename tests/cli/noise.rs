@@ -212,9 +212,12 @@ fn refusals_of_files() {
     keyed.run(&["put", "ADDR", &files.here("a")]).code(1).says(&["exists"]);
     keyed.run(&["get", "ADDR", "b", &files.here("b")]).code(1).says(&["not-found"]);
     keyed.run(&["get", "ADDR", "../a", &files.here("b")]).code(6).says(&["forbidden"]);
+    // While megabytes are on their way.
+    fs::write(files.here("large"), noise(16 << 20)).unwrap();
+    keyed.run(&["put", "ADDR", &files.here("large"), "a"]).code(1).says(&["exists"]);
     // A client that was refused has said so: it is not one whose link was cut.
     keyed.server.wait_for_end(3, "closed");
-    keyed.server.wait_for_end(1, "refused");
+    keyed.server.wait_for_end(2, "refused");
     files.stop_with(&["a"]);
 }
 
@@ -768,6 +771,31 @@ fn keyed_handshake_length(length: u16) -> (TcpStream, Server) {
     stranger.write_all(&HELLO).unwrap();
     stranger.write_all(&length.to_be_bytes()).unwrap();
     (stranger, keyed.server)
+}
+
+/// A message that comes a byte now and then is no frame yet, and no sign of life.
+#[test]
+fn a_message_that_never_ends() {
+    let keyed = Keyed::start(&["upper", "--idle", "1s"]);
+    let mut client = keyed.independent();
+    client.write_all(&frame(b"a")).unwrap();
+    assert_eq!(read_frame(&mut client), b"A");
+    let message = client.seal(&[0; 4096]);
+    let mut stream = client.stream.try_clone().unwrap();
+    let drip = thread::spawn(move || {
+        for byte in message {
+            if stream.write_all(&[byte]).is_err() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        false
+    });
+    keyed.server.wait_for_end(1, "silent");
+    client.ends();
+    assert!(drip.join().unwrap(), "it was let to the end");
+    keyed.still_serves();
+    keyed.server.stop();
 }
 
 /// The two ends that were not meant, as a client meets them, behind all replies and before.

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::keys::Keys;
 use crate::support::{Process, Server, run, seq};
 
 /// The formats, as we and as Python's `struct` call them.
@@ -9,7 +10,7 @@ const FORMATS: [(&str, &str); 4] = [("u32be", "!I"), ("u32le", "<i"), ("u16be", 
 
 /// Runs one of the peers in this folder.
 pub(crate) fn script(name: &str, args: &[&str]) -> Process {
-    python(&format!("{}/../tests/cli/{name}", env!("CARGO_MANIFEST_DIR")), args)
+    python(&path(name), args)
 }
 
 pub(crate) fn python(first: &str, args: &[&str]) -> Process {
@@ -21,6 +22,11 @@ pub(crate) fn python(first: &str, args: &[&str]) -> Process {
     let mut command = Command::new("python3");
     command.arg(first).args(args);
     Process::spawn(command)
+}
+
+/// The path of one of the peers in this folder.
+fn path(name: &str) -> String {
+    format!("{}/../tests/cli/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 #[test]
@@ -60,6 +66,32 @@ fn a_python_client_of_datagrams() {
     server.stop();
 }
 
+/// The description is enough: a client of another language, on a Noise library of its own.
+#[test]
+#[ignore = "needs the package noiseprotocol: tests/run deep, which installs it"]
+fn a_python_client_of_an_authenticated_link() {
+    let python = std::env::var_os("RINGFRAME_PYTHON").expect(
+        "RINGFRAME_PYTHON names a Python that has the package noiseprotocol, as `tests/run deep` makes one",
+    );
+    let keys = Keys::new(&["key", "wrong"]);
+    let server = Server::start(&["upper", "-v", "--key-file", &keys.path("key")]);
+    let (host, port) = server.address.split_once(':').unwrap();
+    let client = |key: &str, messages: &[&str]| {
+        let mut command = Command::new(&python);
+        command.arg(path("noise_client.py")).args([host, port, &keys.path(key)]).args(messages);
+        Process::spawn(command).finish(b"")
+    };
+    let long = "long ".repeat(20_000);
+    let done = client("key", &["hello,server", "", &long]).fine();
+    assert!(done.text() == format!("HELLO,SERVER\n\n{long}\n").to_uppercase());
+    let log = server.wait_for_end(1, "closed");
+    assert!(log.contains("3 frames"), "{log}");
+    let done = client("wrong", &["hello,server"]).code(1);
+    assert_eq!((done.text(), &*done.stderr), (String::new(), "the connection was cut off\n"));
+    server.wait_for_end(1, "handshake failed");
+    server.stop();
+}
+
 #[test]
 fn a_benchmark_of_a_python_server() {
     let server = script("server.py", &["!H"]);
@@ -80,6 +112,7 @@ fn the_readme_has_these_clients() {
         (page, include_str!("udp_client.py")),
         (page, include_str!("files_client.py")),
         (page, include_str!("exec.py")),
+        (page, include_str!("noise_client.py")),
     ] {
         assert!(readme.contains(&format!("```python\n{client}```\n")), "{client}");
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringframe::{Checked, Limited};
-use ringframe_io::noise::{Key, LinkError};
+use ringframe_io::noise::{self, Key, LinkError};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError, tcp};
 use serde_json::json;
@@ -107,7 +107,7 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
     output.result(&format!("listening on {address}"), || json!({ "listening": address.to_string() }))?;
     output.say(Verbosity::Verbose, || {
         let connections = u64::from(limits.max_connections);
-        let sealed = if keys.is_empty() { 0 } else { transport::SEALED_MEMORY };
+        let sealed = if keys.is_empty() { 0 } else { noise::tokio::MEMORY };
         let each = (2 * RING + sealed + S::MEMORY) as u64;
         format!(
             "at most {connections} connections with {} of buffers each: {} of buffers",

@@ -65,7 +65,7 @@ impl Client {
         let fields = args.wire.wire.fields(None).map_err(usage)?;
         let stream = net::connect(address, args.timeout).await?;
         // The server is given its time; that its machine is gone is noticed.
-        net::keep_alive(&stream);
+        net::keep_alive(&stream, net::Keepalive::DEFAULT, args.timeout);
         output.say(Verbosity::Verbose, || format!("connected to {address}"));
         let (read, write) = stream.into_split();
         let reader = Reader::with_capacity(read, format, RING)?;

@@ -27,6 +27,7 @@ use tokio::time::{sleep, timeout};
 use self::files::Files;
 use self::mirror::{Answer, Mirror};
 use crate::args::{self, Limits, Serve, Server};
+use crate::ending::{self, Ending};
 use crate::failure::{Code, Failure, is_connection};
 use crate::output::{Output, Verbosity};
 use crate::transport::{ReadHalf, WriteHalf};
@@ -218,7 +219,7 @@ impl Doorkeeper {
             inside: HashMap::new(),
             max_connections: limits.max_connections as usize,
             max_per_address: limits.max_per_address,
-            options: tcp::Options { keepalive: limits.keepalive.0, ..tcp::Options::default() },
+            options: limits.keepalive.options(limits.write_time),
             turned_away: 0,
             output,
         }
@@ -344,10 +345,10 @@ impl Link {
     async fn run<S: Service>(mut self, service: &S) -> Ended {
         let end = service.talk(&mut self).await;
         let (why, detail) = match &end {
-            End::Closed => ("closed", None),
+            End::Closed => (Ending::Closed.word(), None),
             End::Stopped => ("server stopped", None),
-            End::Read(error) => describe_read(error),
-            End::Write(error) => describe_write(error),
+            End::Read(error) => describe(ending::of(error)),
+            End::Write(error) => describe(ending::of(error)),
             End::Other { why, detail } => (*why, Some(detail.clone())),
         };
         // Replies to what arrived whole are not lost to what came after it.
@@ -370,36 +371,6 @@ impl Link {
     }
 }
 
-/// Why reading ended, in the words of the command line's contract.
-fn describe_read(error: &ReadError<io::Error>) -> (&'static str, Option<String>) {
-    let why = match error {
-        ReadError::Protocol(_) => "broke the protocol",
-        ReadError::Truncated(_) => "closed inside a frame",
-        ReadError::Idle { .. } => "silent",
-        ReadError::TooSlow { .. } => "too slow",
-        ReadError::Io(error) => return describe_io(error),
-        _ => "failed",
-    };
-    (why, Some(error.to_string()))
-}
-
-fn describe_write(error: &WriteError<io::Error>) -> (&'static str, Option<String>) {
-    let why = match error {
-        WriteError::Stalled { .. } => "too slow",
-        WriteError::WriteZero => "reset",
-        WriteError::Io(error) => return describe_io(error),
-        _ => "failed",
-    };
-    (why, Some(error.to_string()))
-}
-
-fn describe_io(error: &io::Error) -> (&'static str, Option<String>) {
-    let why = match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-            "reset"
-        }
-        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => "silent",
-        _ => "failed",
-    };
-    (why, Some(error.to_string()))
+fn describe((ending, said): (Ending, String)) -> (&'static str, Option<String>) {
+    (ending.word(), Some(said))
 }

@@ -286,7 +286,8 @@ impl Sender<'_> {
         // The peer may be gone already; the receiver says what that means.
         if self.writer.shutdown().await.is_ok() {
             let sent = self.state.sent.get();
-            self.output.say(Verbosity::Verbose, || format!("half-closed: {sent} messages sent, none will follow"));
+            self.output
+                .say(Verbosity::Verbose, || format!("half-closed: {sent} messages sent, none will follow"));
         }
         Ok(())
     }

@@ -54,6 +54,8 @@ pub(super) struct Session {
     signals: Signals,
     /// Where messages go; `None` after the last.
     to: Option<mpsc::Sender<Vec<Message>>>,
+    /// Whether there may be other lines.
+    open: bool,
     /// Messages on their way there.
     ready: VecDeque<Vec<u8>>,
     hex: bool,
@@ -81,6 +83,7 @@ impl Session {
             keys,
             signals,
             to: Some(to),
+            open: true,
             ready: VecDeque::new(),
             hex,
             check: Box::new(check),
@@ -99,28 +102,29 @@ impl Session {
         !self.ready.is_empty() || !self.line.text().is_empty()
     }
 
-    /// Whether there may be other messages.
+    /// Whether there may be other lines.
     pub(super) fn is_open(&self) -> bool {
-        self.to.is_some()
+        self.open
     }
 
     /// Takes keys until the end of the input, and signals for ever.
     pub(super) async fn run(&mut self) -> Result<Infallible, Failure> {
         loop {
+            if !self.open && self.ready.is_empty() {
+                self.to = None;
+            }
             let event = match &self.to {
                 None => Event::Signal(self.signals.next().await),
                 Some(to) => tokio::select! {
                     signal = self.signals.next() => Event::Signal(signal),
-                    permit = to.reserve(), if !self.ready.is_empty() => match permit {
-                        Ok(permit) => {
-                            permit.send(self.ready.drain(..).map(Ok).collect());
-                            continue;
-                        }
-                        // Nobody sends any more, and whoever does not says why.
-                        Err(_) => Event::End,
-                    },
+                    Ok(permit) = to.reserve(), if !self.ready.is_empty() => {
+                        permit.send(self.ready.drain(..).map(Ok).collect());
+                        continue;
+                    }
                     // No more is read than can be sent.
-                    chunk = self.keys.recv(), if self.ready.is_empty() => chunk.map_or(Event::End, Event::Keys),
+                    chunk = self.keys.recv(), if self.open && self.ready.is_empty() => {
+                        chunk.map_or(Event::End, Event::Keys)
+                    }
                 },
             };
             let done = match event {
@@ -179,7 +183,7 @@ impl Session {
     }
 
     fn end(&mut self) -> io::Result<()> {
-        self.to = None;
+        self.open = false;
         self.screen.borrow_mut().close()?;
         self.mode.restore()
     }
@@ -195,7 +199,7 @@ impl Session {
                 left
             }
             // Whoever had the terminal meanwhile may have set it.
-            Signal::CONT if self.to.is_some() => self.mode.set_raw().and_then(|()| screen.redraw()),
+            Signal::CONT if self.open => self.mode.set_raw().and_then(|()| screen.redraw()),
             Signal::CONT => Ok(()),
             signal => return Err(Failure::signal(signal.as_raw())),
         })
@@ -270,7 +274,9 @@ struct Signals([(Signal, unix::Signal); 5]);
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        let on = |signal: Signal| Ok::<_, io::Error>((signal, unix::signal(SignalKind::from_raw(signal.as_raw()))?));
+        let on = |signal: Signal| {
+            Ok::<_, io::Error>((signal, unix::signal(SignalKind::from_raw(signal.as_raw()))?))
+        };
         Ok(Self([
             on(Signal::WINCH)?,
             on(Signal::TSTP)?,

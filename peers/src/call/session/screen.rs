@@ -133,7 +133,11 @@ impl<O: Write, E: Write> Screen<O, E> {
     /// Ends the prompt: an empty one disappears, a line that was begun stays to be seen. What is printed from now on
     /// is only printed.
     pub(super) fn close(&mut self) -> io::Result<()> {
-        if self.shown.is_empty() { self.erase()? } else { self.enter()? }
+        if self.shown.is_empty() {
+            self.erase()?
+        } else {
+            self.enter()?
+        }
         self.open = false;
         self.flush()
     }

@@ -207,7 +207,12 @@ impl Stream {
     }
 
     pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.shared.0.lock().unwrap().bytes).into_owned()
+        String::from_utf8_lossy(&self.since(0)).into_owned()
+    }
+
+    /// What came behind the first so many bytes.
+    pub(crate) fn since(&self, offset: usize) -> Vec<u8> {
+        self.shared.0.lock().unwrap().bytes[offset..].to_vec()
     }
 
     /// Waits until that many lines have all these words, or the text as a whole for one line, and answers

@@ -15,7 +15,7 @@
 //! - A first message of another form, such as PostgreSQL's start-up message: a decoder for that form reads it, and the
 //!   decoder for the rest begins with what [`Decoder::into_parts`](crate::Decoder::into_parts) has left.
 //! - A header whose form depends on its own bytes, such as that of WebSocket or ZMTP: an implementation of
-//!   [`Header`](crate::Header) in some 30 lines. The crate's examples `websocket` and `zmtp` are those.
+//!   [`Header`](crate::Header) in some 30 lines. The crate's examples `websocket` and `zmtp` are those: `cargo run -p ringframe --example zmtp`.
 //! - A message over several frames, such as MySQL's of 16 MiB and more: each of its packets is a frame here.
 
 use crate::header::LengthField;

@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Decode(Decode),
     // Its help is the struct's.
     Inspect(Inspect),
+    // Its help is the struct's.
+    Proxy(Proxy),
     /// List the wire formats that --wire knows, and who else speaks them
     Formats,
     /// Print a completion script for a shell
@@ -210,7 +212,7 @@ pub(crate) struct Mirror {
 }
 
 /// What all servers have in common.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Server {
     /// Where to listen; IPv6 as [::1]:PORT, port 0 picks a free one
     #[arg(long, default_value = "127.0.0.1:7878", value_name = "HOST:PORT")]
@@ -571,6 +573,46 @@ pub(crate) struct Inspect {
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
+}
+
+/// Pass connections on to a server and show their frames live, both ways.
+///
+/// Frames are shown as by `inspect`. Bytes go on unchanged, also those that are no frame, which is said once; so do ends of
+/// one direction and resets. No more is read than the other side takes.
+#[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("frame_time", |arg| arg.hide(true)),
+    mut_arg("idle", |arg| arg.help("Close a connection on which no byte moved for so long")),
+    mut_arg("write_time", |arg| arg.help("Close a connection of which a side takes no byte for so long")),
+    after_help = "\
+Examples: ringframe proxy 127.0.0.1:1884 127.0.0.1:1883 --wire mqtt
+          ringframe proxy 127.0.0.1:0 127.0.0.1:7878 --chaos 42"
+)]
+pub(crate) struct Proxy {
+    /// Where to listen; IPv6 as [::1]:PORT, port 0 picks a free one
+    #[arg(value_name = "LISTEN")]
+    pub(crate) listen: String,
+
+    /// The server
+    #[arg(value_name = "UPSTREAM")]
+    pub(crate) upstream: String,
+
+    /// Allow an address that other machines can reach
+    #[arg(long)]
+    pub(crate) expose: bool,
+
+    /// Split, merge and delay what goes on, by chance that this number decides: the same number does the same
+    #[arg(long, value_name = "SEED")]
+    pub(crate) chaos: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+
+    #[command(flatten)]
+    pub(crate) wire: WireArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 /// How frames are shown.

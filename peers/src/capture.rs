@@ -9,28 +9,38 @@ use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use pcap_parser::nom::{Err as NomErr, IResult, Needed, Offset};
 use pcap_parser::{Block, LegacyPcapBlock, Linktype, PcapError, PcapHeader};
 
-/// How many of a file's first bytes tell whether it is a capture.
-pub(crate) const MAGIC: usize = 12;
-
 /// The longest record that is taken for one, bytes: a packet has 256 KiB at the most, other blocks may hold files of keys.
 const LONGEST: usize = 16 << 20;
 
 /// How much is read at a time, bytes.
 const READ: usize = 64 << 10;
 
-/// Whether these bytes begin a capture file.
-pub(crate) fn is_capture(begin: &[u8]) -> bool {
-    match begin {
-        // The type of a section header, its length, its byte-order magic.
-        [0x0a, 0x0d, 0x0d, 0x0a, _, _, _, _, magic @ ..] => {
-            magic.starts_with(&[0x1a, 0x2b, 0x3c, 0x4d]) || magic.starts_with(&[0x4d, 0x3c, 0x2b, 0x1a])
-        }
-        // The magic number, in microseconds or nanoseconds, and version 2.4.
-        [0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4, ..]
-        | [0xa1, 0xb2, 0x3c, 0x4d, 0, 2, 0, 4, ..]
-        | [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, ..]
-        | [0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0, ..] => true,
-        _ => false,
+/// How many of a file's first bytes tell whether it is a capture, at the most.
+pub(crate) const MAGIC: usize = 12;
+
+/// Whether a file that begins with these bytes is a capture; `None` as long as that is open.
+pub(crate) fn is_capture(begin: &[u8]) -> Option<bool> {
+    // For pcap the magic number, in microseconds or nanoseconds, and version 2.4; for pcapng the type of a section
+    // header, its length, whatever it is, and its byte-order magic.
+    const PCAP: [[u8; 8]; 4] = [
+        [0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4],
+        [0xa1, 0xb2, 0x3c, 0x4d, 0, 2, 0, 4],
+        [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0],
+        [0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0],
+    ];
+    const PCAPNG: [[u8; 4]; 3] =
+        [[0x0a, 0x0d, 0x0d, 0x0a], [0x1a, 0x2b, 0x3c, 0x4d], [0x4d, 0x3c, 0x2b, 0x1a]];
+    let same = |at: usize, magic: &[u8]| {
+        let there = begin.get(at..).unwrap_or_default();
+        there.iter().zip(magic).all(|(a, b)| a == b).then_some(there.len() >= magic.len())
+    };
+    let pcap = PCAP.iter().filter_map(|magic| same(0, magic)).max();
+    let order = PCAPNG[1..].iter().filter_map(|magic| same(8, magic)).max();
+    let pcapng = same(0, &PCAPNG[0]).and(order);
+    match pcap.max(pcapng) {
+        Some(true) => Some(true),
+        Some(false) => None,
+        None => Some(false),
     }
 }
 
@@ -274,5 +284,33 @@ fn part<'a, E>(error: &NomErr<E>, why: &'static str) -> Found<'a> {
         NomErr::Incomplete(Needed::Size(missing)) => Found::Part(missing.get()),
         NomErr::Incomplete(Needed::Unknown) => Found::Part(1),
         _ => Found::Bad(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_capture;
+
+    #[test]
+    fn captures_are_told_by_their_first_bytes() {
+        let files: [&[u8]; 4] = [
+            b"\xd4\xc3\xb2\xa1\x02\0\x04\0",
+            b"\xa1\xb2\x3c\x4d\0\x02\0\x04",
+            b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a",
+            b"\x0a\x0d\x0d\x0a\0\0\0\x1c\x1a\x2b\x3c\x4d",
+        ];
+        for file in files {
+            for n in 0..file.len() {
+                assert_eq!(is_capture(&file[..n]), None, "{:02x?}", &file[..n]);
+                // Other bytes at that place, unless any will do there.
+                let mut other = file[..=n].to_vec();
+                other[n] ^= 0x55;
+                let any = file[0] == 0x0a && (4..8).contains(&n);
+                assert_eq!(is_capture(&other), if any { None } else { Some(false) }, "{other:02x?}");
+            }
+            assert_eq!(is_capture(file), Some(true));
+            assert_eq!(is_capture(&[file, b"more"].concat()), Some(true));
+        }
+        assert_eq!(is_capture(b"\0"), Some(false));
     }
 }

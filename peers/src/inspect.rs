@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use indicatif::ProgressBar;
-use ringframe::{Checked, Header, Limited};
+use ringframe::{Checked, Limited};
 
 use crate::args::Inspect;
 use crate::capture::{self, Broken, Content, Segment};
@@ -33,11 +33,9 @@ pub(crate) fn run(args: Inspect, output: Output) -> Result<(), Failure> {
     let mut sink = if args.stats { Sink::counting() } else { Sink::new(args.view, output) };
     let mut input = filter::open(&args.file)?;
     let bar = bar(&args.file, &sink, output);
-    let mut begin = Vec::new();
-    let head = input.by_ref().take(capture::MAGIC as u64).read_to_end(&mut begin);
-    head.map_err(|error| cannot_read(&whom, &error))?;
+    let begin = begin(&mut input).map_err(|error| cannot_read(&whom, &error))?;
     let whole = bar.wrap_read(Cursor::new(begin.clone()).chain(input));
-    let (result, streams) = if capture::is_capture(&begin) && !args.raw {
+    let (result, streams) = if capture::is_capture(&begin) == Some(true) && !args.raw {
         let mut streams = Streams::new(&args, format, &mut sink, &bar);
         let result = streams.read(whole, &whom);
         (streams.finish(result, &whom, output), Some(streams.with_data))
@@ -56,6 +54,22 @@ pub(crate) fn run(args: Inspect, output: Output) -> Result<(), Failure> {
         output.result(&sink.lengths.text(streams), || sink.lengths.json(streams))?;
     }
     result
+}
+
+/// The first bytes, as many as it takes to see whether they are a capture's. A stream that is none is not waited for.
+fn begin(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut begin = Vec::new();
+    while capture::is_capture(&begin).is_none() {
+        let mut more = [0; capture::MAGIC];
+        let room = capture::MAGIC - begin.len();
+        match input.read(&mut more[..room]) {
+            Ok(0) => break,
+            Ok(n) => begin.extend_from_slice(&more[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(begin)
 }
 
 fn cannot_read(whom: &str, error: &io::Error) -> Failure {
@@ -89,7 +103,7 @@ fn raw(
     skip: u64,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
-    let mut view = View::of_all(whom.clone(), format, format.max_frame(), skip)?;
+    let mut view = View::of_all(whom.clone(), format, skip)?;
     let mut chunk = vec![0; READ];
     loop {
         let n = match input.read(&mut chunk) {
@@ -121,6 +135,13 @@ struct Stream {
     over: bool,
     /// The capture has its beginning.
     from_its_beginning: bool,
+}
+
+impl Stream {
+    /// A stream that begins inside a frame has wrong lengths, and nobody has sent them.
+    fn of_capture(&self, failure: Failure) -> Failure {
+        if self.from_its_beginning { failure } else { failure.with("the capture begins inside this stream") }
+    }
 }
 
 /// All streams of a capture.
@@ -270,8 +291,7 @@ impl<'a> Streams<'a> {
         let now = this.reassembly.segment(seq, payload);
         if !now.is_empty() {
             if this.view.is_none() {
-                let limit = self.format.max_frame();
-                this.view = Some(View::of_stream(this.name.clone(), self.format, limit, self.args.skip)?);
+                this.view = Some(View::of_stream(this.name.clone(), self.format, self.args.skip)?);
                 self.with_data += 1;
             }
             let Some(view) = &mut this.view else { return Ok(()) };
@@ -315,7 +335,7 @@ impl<'a> Streams<'a> {
             }
             Failure::new(Code::Other, why)
         });
-        let ended = this.view.as_mut().map_or(Ok(()), View::end);
+        let ended = this.view.as_mut().map_or(Ok(()), View::end).map_err(|failure| this.of_capture(failure));
         self.forget(stream);
         match (gap, ended) {
             (Some(gap), _) => self.complain(Code::Other, &gap),

@@ -68,6 +68,7 @@ fn run(command: Command, output: output::Output) -> Result<(), Failure> {
         Command::Encode(args) => filter::encode(args),
         Command::Decode(args) => filter::decode(args, output),
         Command::Inspect(args) => inspect::run(args, output),
+        Command::Proxy(args) => serve::proxy::run(args, output),
         Command::Formats => formats::run(output),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { command } => generate::man(command.as_deref()),

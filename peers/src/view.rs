@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 use hexyl::{BorderStyle, PrinterBuilder};
-use ringframe::{Checked, Decoder, Event, Limited};
+use ringframe::{Checked, Decoder, Event, Header, Limited};
 use serde_json::{Value, json};
 
 use crate::args::ViewArgs;
@@ -68,11 +68,6 @@ impl Sink {
         Self { show, hex, text: Vec::new(), lengths: Lengths::default() }
     }
 
-    /// The same, empty.
-    pub(crate) fn another(&self) -> Self {
-        Self::with(self.show, self.hex)
-    }
-
     /// Whether a bar may move on standard error meanwhile: not where lines come on the same terminal.
     pub(crate) fn is_silent(&self) -> bool {
         matches!(self.show, Show::Counted) || !io::stdout().is_terminal()
@@ -119,22 +114,13 @@ struct Large {
 
 impl View {
     /// A view of one stream among others, whose name each frame is shown with.
-    pub(crate) fn of_stream(
-        name: String,
-        format: Limited<Checked>,
-        limit: u64,
-        skip: u64,
-    ) -> Result<Self, Failure> {
-        Ok(Self { named: true, ..Self::of_all(name, format, limit, skip)? })
+    pub(crate) fn of_stream(name: String, format: Limited<Checked>, skip: u64) -> Result<Self, Failure> {
+        Ok(Self { named: true, ..Self::of_all(name, format, skip)? })
     }
 
     /// A view of all that there is.
-    pub(crate) fn of_all(
-        name: String,
-        format: Limited<Checked>,
-        limit: u64,
-        skip: u64,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn of_all(name: String, format: Limited<Checked>, skip: u64) -> Result<Self, Failure> {
+        let limit = format.max_frame();
         let decoder = Decoder::try_new(format, vec![0; RING].into_boxed_slice())?;
         Ok(Self { decoder, limit, name, named: false, skip, frames: 0, offset: skip, large: None })
     }
@@ -480,7 +466,7 @@ mod tests {
 
     fn view(stream: &[u8], chunk: usize, show: Show, hex: bool) -> (String, Option<String>) {
         let format = LengthField::DEFAULT.check().unwrap().with_limit(u64::MAX);
-        let mut view = View::of_stream("a".into(), format, u64::MAX, 3).unwrap();
+        let mut view = View::of_stream("a".into(), format, 3).unwrap();
         let mut sink = Sink::with(show, hex);
         let mut all = || {
             for mut chunk in stream.chunks(chunk) {

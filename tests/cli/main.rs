@@ -12,6 +12,7 @@ mod failures;
 mod files;
 mod filters;
 mod hostile;
+mod inspect;
 mod output;
 mod python;
 mod serve;

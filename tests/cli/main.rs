@@ -14,6 +14,7 @@ mod filters;
 mod hostile;
 mod inspect;
 mod output;
+mod proxy;
 mod python;
 mod serve;
 mod support;

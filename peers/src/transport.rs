@@ -35,7 +35,8 @@ pub(crate) enum WriteHalf {
     Sealed(SealedWriteHalf),
 }
 
-fn plain(stream: TcpStream) -> (ReadHalf, WriteHalf) {
+/// Both directions of a connection without a key.
+pub(crate) fn plain(stream: TcpStream) -> (ReadHalf, WriteHalf) {
     let (read, write) = stream.into_split();
     (ReadHalf::Plain(read), WriteHalf::Plain(write))
 }
@@ -166,5 +167,16 @@ impl AsyncWrite for WriteHalf {
             Self::Plain(half) => Pin::new(half).poll_shutdown(cx),
             Self::Sealed(half) => Pin::new(half).poll_shutdown(cx),
         }
+    }
+}
+
+/// Closes a connection by a reset, so that the peer learns that it was no end in order.
+pub(crate) fn reset(read: ReadHalf, write: WriteHalf) {
+    if let (ReadHalf::Plain(read), WriteHalf::Plain(write)) = (read, write)
+        // Dropped by itself, the half that writes would end its direction in order. That of an authenticated link
+        // may: there it is no end without the message that says so.
+        && let Ok(stream) = read.reunite(write)
+    {
+        let _ = stream.set_zero_linger();
     }
 }

@@ -40,6 +40,7 @@ mod budget;
 mod exec;
 mod files;
 mod mirror;
+pub(crate) mod proxy;
 mod udp;
 
 /// How long replies under way may take once the server is told to stop.
@@ -365,6 +366,8 @@ enum End {
     Stopped,
     Read(ReadError<io::Error>),
     Write(WriteError<io::Error>),
+    /// By a reset, which the client is to see as one, too.
+    Reset(String),
     /// For a reason that belongs to the service.
     Other {
         why: &'static str,
@@ -415,6 +418,19 @@ impl Link {
     async fn run<S: Service>(mut self, service: &S) -> Ended {
         let end = service.talk(&mut self).await;
         let Self { reader, mut writer, frames, bytes, .. } = self;
+        let (why, detail) = match &end {
+            End::Closed => (Ending::Closed.word(), None),
+            End::Stopped => ("server stopped", None),
+            End::Read(error) => describe(ending::of(error)),
+            End::Write(error) => describe(ending::of(error)),
+            End::Reset(detail) => (Ending::Reset.word(), Some(detail.clone())),
+            End::Other { why, detail } => (*why, Some(detail.clone())),
+        };
+        let ended = Ended { frames, bytes, why, detail };
+        if let End::Reset(_) = end {
+            transport::reset(reader.into_inner(), writer.into_inner());
+            return ended;
+        }
         // Replies to what arrived whole are not lost to what came after it.
         let farewell = match &end {
             // Somebody is in between, or was: the client is not told that this end is one that we mean.
@@ -424,21 +440,14 @@ impl Link {
                 flushed
             }
             End::Closed | End::Stopped | End::Read(_) | End::Other { .. } => writer.shutdown().await,
-            End::Write(_) => Err(WriteError::WriteZero),
+            End::Write(_) | End::Reset(_) => Err(WriteError::WriteZero),
         };
         if farewell.is_ok() && !matches!(end, End::Closed) {
             // Closing with unread input would reset the connection, and the client might never see the replies on
             // their way.
             let _ = timeout(LINGER, reader.get_ref().drain()).await;
         }
-        let (why, detail) = match &end {
-            End::Closed => (Ending::Closed.word(), None),
-            End::Stopped => ("server stopped", None),
-            End::Read(error) => describe(ending::of(error)),
-            End::Write(error) => describe(ending::of(error)),
-            End::Other { why, detail } => (*why, Some(detail.clone())),
-        };
-        Ended { frames, bytes, why, detail }
+        ended
     }
 }
 

@@ -14,6 +14,7 @@ mod filters;
 mod hostile;
 mod inspect;
 mod keys;
+mod languages;
 mod limits;
 mod noise;
 mod output;

@@ -219,7 +219,8 @@ impl Stream {
     /// everything so far.
     #[track_caller]
     pub(crate) fn wait_for(&self, times: usize, words: &[&str]) -> String {
-        self.wait(|text, _| {
+        self.wait(|collected| {
+            let text = String::from_utf8_lossy(&collected.bytes);
             let hits = text.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
             hits >= times
         })
@@ -228,23 +229,23 @@ impl Stream {
 
     /// Waits for the end of the stream.
     fn end(&self) -> Vec<u8> {
-        self.wait(|_, ended| ended).unwrap_or_else(|text| panic!("the stream did not end:\n{text}"));
+        self.wait(|collected| collected.ended)
+            .unwrap_or_else(|text| panic!("the stream did not end:\n{text}"));
         self.shared.0.lock().unwrap().bytes.clone()
     }
 
-    fn wait(&self, enough: impl Fn(&str, bool) -> bool) -> Result<String, String> {
+    fn wait(&self, enough: impl Fn(&Collected) -> bool) -> Result<String, String> {
         let give_up = Instant::now() + DEADLINE;
         let mut collected = self.shared.0.lock().unwrap();
         loop {
-            let text = String::from_utf8_lossy(&collected.bytes);
-            if enough(&text, collected.ended) {
-                return Ok(text.into_owned());
+            let text = || String::from_utf8_lossy(&collected.bytes).into_owned();
+            if enough(&collected) {
+                return Ok(text());
             }
             let left = give_up.saturating_duration_since(Instant::now());
             if left.is_zero() || collected.ended {
-                return Err(text.into_owned());
+                return Err(text());
             }
-            drop(text);
             collected = self.shared.1.wait_timeout(collected, left).unwrap().0;
         }
     }

@@ -68,6 +68,17 @@ pub enum Status {
     Need(usize),
 }
 
+/// What [`peek`](crate::peek) finds at the front of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use]
+pub enum Peek<'a> {
+    /// No whole frame: that many bytes of it are needed, from its first on, to say more. More than there are.
+    Need(usize),
+    /// A whole frame; what is behind it is not looked at.
+    Frame(Frame<'a>),
+}
+
 /// An owned copy of the payload, for a queue or another task; the error is heapless's own, "too large".
 /// (`heapless::Vec::try_from(frame.bytes())` copies the whole frame.)
 #[cfg(feature = "heapless")]

@@ -24,21 +24,21 @@
 //! | `length_field_offset(n)` | `offset: n` of [`LengthField`](ringframe::LengthField). Its encoder leaves those bytes out; ours takes them: [`WithFields`] |
 //! | `length_field_length(n)`, `length_field_type::<T>()` | `width`: 1, 2, 3, 4 or 8 bytes, or a varint. 5, 6 and 7 are a [`Header`] of one's own |
 //! | `length_adjustment(n)` | `adjust: n` |
-//! | `num_skip(n)`, behind the length field | `header: Some(n)`, and `adjust` grows by `n` - offset - width: theirs moves the end of the frame with `n` |
-//! | `num_skip(0)`, to see the header | [`Codec::with_headers`]; `adjust` is less by offset + width, because theirs had to count them |
+//! | `num_skip(n)` | `adjust` grows by `n` - offset - width: theirs moves the end of the frame with `n`. `header: Some(n)` where that reaches past the length field; where it stops before, [`Codec::with_headers`], and the frame's bytes from `n` on |
 //! | `big_endian()`, `little_endian()` | `endian` |
 //! | `max_frame_length(n)`, `set_max_frame_length(n)` | [`Codec::max_frame`]`(n)`, [`Codec::set_max_frame`]`(n)`; ours counts the whole frame, theirs the length field's value before the adjustment, or the payload when encoding |
 //! | `new_codec()` | [`Codec::new`]`(field.check()?)` |
 //! | `new_framed(io)` | `Framed::new(io, codec)` |
 //! | `new_read(io)`, `new_write(io)` | `FramedRead::new(io, codec)`, `FramedWrite::new(io, codec)` |
 //!
-//! What else differs, each because the original loses frames there, or takes what is none for one:
-//! - A stream that ends right behind a header is truncated; theirs takes it for a clean end.
-//! - A length that makes the frame shorter than its own header is an error; with `num_skip(0)` theirs cuts such a frame
-//!   out of the header.
-//! - What the encoder writes the decoder reads. Theirs writes another limit than it reads where an adjustment is set,
-//!   cuts a length that its field can't hold, and leaves the bytes around the length field out.
-//! - A declared length reserves nothing by itself: no more than has come, or 64 KiB. Theirs reserves all of it.
+//! What else differs, each with a test that shows both:
+//! - What our encoder writes our decoder reads. With an adjustment theirs refuses its own largest frames, or reads much
+//!   larger ones than it writes; with an offset or a skip it writes another header than it reads.
+//! - A stream that ends right behind a header is truncated. Theirs takes it for a clean end.
+//! - A length that makes the frame shorter than its own header is an error. With `num_skip(0)` theirs makes such a frame out
+//!   of the header's first bytes; a length of 0 is then an empty frame for ever, which uses up nothing.
+//! - A length beyond the limit is refused as soon as it is there, not when all that is to be skipped has come.
+//! - A declared length reserves 64 KiB, or as much as has come; theirs reserves all of it.
 //!
 //! # Errors
 //! They are [`io::Error`]s, like those of `LengthDelimitedCodec`, with a [`ReadError`] or a [`WriteError`] in them: a header

@@ -6,13 +6,15 @@
 #[must_use]
 pub struct Frame<'a> {
     bytes: &'a [u8],
-    /// Length of the header, at most that of `bytes`.
+    /// Length of the header.
     header: usize,
 }
 
 impl<'a> Frame<'a> {
+    /// A frame of these bytes, the first `header` of which are its header: for who keeps frames that a decoder gave. Where
+    /// that is more than there are, it has neither header nor payload.
     #[inline(always)]
-    pub(crate) fn new(bytes: &'a [u8], header: usize) -> Self {
+    pub const fn new(bytes: &'a [u8], header: usize) -> Self {
         Self { bytes, header }
     }
 

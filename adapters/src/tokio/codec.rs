@@ -82,7 +82,7 @@ use std_crate::io;
 
 use bytes::{Buf, BytesMut};
 use ringframe::{
-    DecodeError, EncodeError, FinishError, Header, Limited, MAX_HEADER, Peek, encode_header, peek,
+    DecodeError, EncodeError, FinishError, Frame, Header, Limited, MAX_HEADER, Peek, encode_header, peek,
 };
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -96,8 +96,9 @@ const AHEAD: usize = 64 << 10;
 
 /// Frames in one wire format, for `Framed` and its relatives.
 ///
-/// `H` is the format; `I` is what decoding gives: the payload, a [`BytesMut`], or an [`OwnedFrame`] with its header. Encoding takes payloads, anything that is bytes, as they are, [`WithFields`] where the header has bytes beside
-/// the length field, and an `OwnedFrame`, to pass it on.
+/// `H` is the format; `I` is what decoding gives: the payload, a [`BytesMut`], or an [`OwnedFrame`] with its header.
+/// Encoding takes payloads, anything that is bytes, as they are; [`WithFields`] where the header has bytes around the length
+/// field; and an `OwnedFrame`, to pass it on.
 ///
 /// It keeps nothing between calls: what is in `Framed`'s buffer decides. So it can be replaced by another between any two
 /// frames.
@@ -275,6 +276,11 @@ pub struct OwnedFrame {
 }
 
 impl OwnedFrame {
+    /// The frame as a decoder would lend it: also for typed messages.
+    pub fn as_frame(&self) -> Frame<'_> {
+        Frame::new(&self.bytes, self.header)
+    }
+
     /// The whole frame, as it was on the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -282,12 +288,12 @@ impl OwnedFrame {
 
     /// The header: the length field and the bytes around it.
     pub fn header(&self) -> &[u8] {
-        self.bytes.get(..self.header).unwrap_or_default()
+        self.as_frame().header()
     }
 
     /// All bytes behind the header.
     pub fn payload(&self) -> &[u8] {
-        self.bytes.get(self.header..).unwrap_or_default()
+        self.as_frame().payload()
     }
 
     /// The whole frame, without a copy.

@@ -9,18 +9,19 @@
 //! counts: a machine's speed drifts.
 
 use std::hint::black_box;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use ringframe::{Event, formats};
 use ringframe_io::std::Incoming;
 use ringframe_io::tcp;
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use ringframe_io::tokio::codec::Codec;
+use tokio_util::codec::{Decoder, Encoder, Framed, LengthDelimitedCodec};
 
 /// Capacity of everybody's buffers, bytes.
 const BUFFER: usize = 64 * 1024;
@@ -217,35 +218,57 @@ mod tasks {
         Ok(sum)
     }
 
+    /// A codec of `Framed`: tokio-util's or ours.
+    pub(crate) trait Framing:
+        Decoder<Item = BytesMut, Error = io::Error>
+        + Encoder<Bytes, Error = io::Error>
+        + Unpin
+        + Send
+        + 'static
+    {
+    }
+
+    impl<C> Framing for C where
+        C: Decoder<Item = BytesMut, Error = io::Error>
+            + Encoder<Bytes, Error = io::Error>
+            + Unpin
+            + Send
+            + 'static
+    {
+    }
+
     /// As it comes, or with buffers of the size of the others.
-    fn framed(stream: TcpStream, tuned: bool) -> Framed<TcpStream, LengthDelimitedCodec> {
+    fn framed<C: Framing>(stream: TcpStream, codec: C, tuned: bool) -> Framed<TcpStream, C> {
         if !tuned {
-            return Framed::new(stream, LengthDelimitedCodec::new());
+            return Framed::new(stream, codec);
         }
-        let mut framed = Framed::with_capacity(stream, LengthDelimitedCodec::new(), BUFFER);
+        let mut framed = Framed::with_capacity(stream, codec, BUFFER);
         framed.set_backpressure_boundary(BUFFER);
         framed
     }
 
-    pub(crate) fn framed_round(runtime: &Runtime, load: Load, tuned: bool) -> Result<u64> {
+    pub(crate) fn framed_round<C: Framing>(
+        runtime: &Runtime,
+        load: Load,
+        codec: fn() -> C,
+        tuned: bool,
+    ) -> Result<u64> {
         round(
             runtime,
-            move |stream| framed_sends(stream, load, tuned),
-            move |stream| framed_receives(stream, tuned),
+            move |stream| framed_sends(framed(stream, codec(), tuned), load),
+            move |stream| framed_receives(framed(stream, codec(), tuned)),
         )
     }
 
-    async fn framed_sends(stream: TcpStream, load: Load, tuned: bool) -> Result<()> {
+    async fn framed_sends<C: Framing>(mut framed: Framed<TcpStream, C>, load: Load) -> Result<()> {
         let payload = Bytes::from(load.payload());
-        let mut framed = framed(stream, tuned);
         for _ in 0..load.frames {
             framed.feed(black_box(&payload).clone()).await?;
         }
         Ok(SinkExt::<Bytes>::close(&mut framed).await?)
     }
 
-    async fn framed_receives(stream: TcpStream, tuned: bool) -> Result<u64> {
-        let mut framed = framed(stream, tuned);
+    async fn framed_receives<C: Framing>(mut framed: Framed<TcpStream, C>) -> Result<u64> {
         let mut sum = 0;
         while let Some(payload) = framed.next().await {
             sum += look(&payload?);
@@ -350,10 +373,32 @@ fn run(options: &Options) -> Result<()> {
         let load = options.load(payload);
         let mut contenders: [Contender<'_>; 3] = [
             ("ours", Box::new(|| tasks::ours(&runtime, load))),
-            ("framed", Box::new(|| tasks::framed_round(&runtime, load, false))),
-            ("framed, tuned", Box::new(|| tasks::framed_round(&runtime, load, true))),
+            ("framed", Box::new(|| tasks::framed_round(&runtime, load, LengthDelimitedCodec::new, false))),
+            (
+                "framed, tuned",
+                Box::new(|| tasks::framed_round(&runtime, load, LengthDelimitedCodec::new, true)),
+            ),
         ];
         short += u32::from(!options.row("tokio", load, &mut contenders)?);
+    }
+
+    let ours = || Codec::new(formats::U32_BE);
+    for (table, name, tuned) in [
+        ("framed", "`Framed` with our `Codec`, as it comes", false),
+        ("framed-tuned", "the same with buffers of 64 KiB", true),
+    ] {
+        options.table(name, "`LengthDelimitedCodec`", 1);
+        for payload in [16, 64, 1024, 16 * 1024, BUFFER] {
+            let load = options.load(payload);
+            let mut contenders: [Contender<'_>; 2] = [
+                ("ours", Box::new(|| tasks::framed_round(&runtime, load, ours, tuned))),
+                (
+                    "theirs",
+                    Box::new(|| tasks::framed_round(&runtime, load, LengthDelimitedCodec::new, tuned)),
+                ),
+            ];
+            short += u32::from(!options.row(table, load, &mut contenders)?);
+        }
     }
     println!("\n{short} short.");
     Ok(())

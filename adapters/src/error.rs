@@ -2,6 +2,8 @@
 
 use core::fmt;
 use core::time::Duration;
+#[cfg(feature = "std")]
+use std_crate::io;
 
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 use ::embedded_io::{Error, ErrorKind};
@@ -88,6 +90,22 @@ impl<E: core::error::Error + 'static> core::error::Error for ReadError<E> {
     }
 }
 
+/// For who returns `std::io::Result`: the transport's own error as it is, any other with its kind and with this in it.
+/// What the peer sent wrong is `InvalidData`, an end inside a frame `UnexpectedEof`.
+#[cfg(feature = "std")]
+impl From<ReadError<Self>> for io::Error {
+    fn from(error: ReadError<Self>) -> Self {
+        let kind = match error {
+            ReadError::Io(error) => return error,
+            ReadError::Protocol(_) => io::ErrorKind::InvalidData,
+            ReadError::Truncated(_) => io::ErrorKind::UnexpectedEof,
+            ReadError::Overrun(_) => io::ErrorKind::Other,
+            ReadError::Idle { .. } | ReadError::TooSlow { .. } => io::ErrorKind::TimedOut,
+        };
+        Self::new(kind, error)
+    }
+}
+
 /// What a payload's reader says of it. There is no kind for an end that came too early; like a header that
 /// can't be, it is `InvalidData`.
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
@@ -143,6 +161,23 @@ impl<E: core::error::Error + 'static> core::error::Error for WriteError<E> {
             Self::Io(error) => Some(error),
             Self::Encode(_) | Self::WriteZero | Self::Stalled { .. } => None,
         }
+    }
+}
+
+/// For who returns `std::io::Result`: the transport's own error as it is, any other with its kind and with this in it.
+/// What can't be encoded is `InvalidInput`; more than an announced length is `WriteZero`.
+#[cfg(feature = "std")]
+impl From<WriteError<Self>> for io::Error {
+    fn from(error: WriteError<Self>) -> Self {
+        let kind = match error {
+            WriteError::Io(error) => return error,
+            WriteError::Encode(EncodeError::Overrun { .. }) | WriteError::WriteZero => {
+                io::ErrorKind::WriteZero
+            }
+            WriteError::Encode(_) => io::ErrorKind::InvalidInput,
+            WriteError::Stalled { .. } => io::ErrorKind::TimedOut,
+        };
+        Self::new(kind, error)
     }
 }
 

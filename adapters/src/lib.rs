@@ -6,6 +6,7 @@
 //! | [`std`](mod@std) | `std` (default) | any `std::io::Read` and `Write` |
 //! | [`tcp`] | `tcp` | options of TCP sockets, connecting, listening |
 //! | [`tokio`](mod@tokio) | `tokio` | any `tokio::io::AsyncRead` and `AsyncWrite` |
+//! | [`tokio::codec`] | `tokio` | the same by tokio-util's `Framed`: a drop-in for its `LengthDelimitedCodec` |
 //! | [`embedded_io`](mod@embedded_io) | `embedded-io` | any `embedded_io::Read` and `Write`, without `std` |
 //! | [`embedded_io_async`](mod@embedded_io_async) | `embedded-io-async` | the same of embedded-io-async: embassy |
 //! | [`noise`] | `noise` | authenticated, encrypted links over those |

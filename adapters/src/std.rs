@@ -320,14 +320,7 @@ impl<R: Read, H: Header, B: Store> Read for PayloadReader<'_, R, H, B> {
         if buf.is_empty() || self.large.left() == 0 {
             return Ok(0);
         }
-        fill(self.io, self.decoder, self.timer, u64::MAX).map_err(|error| match error {
-            ReadError::Io(error) => error,
-            error @ (ReadError::Idle { .. } | ReadError::TooSlow { .. }) => {
-                io::Error::new(io::ErrorKind::TimedOut, error)
-            }
-            ReadError::Overrun(error) => io::Error::other(error),
-            error => io::Error::new(io::ErrorKind::UnexpectedEof, error),
-        })?;
+        fill(self.io, self.decoder, self.timer, u64::MAX)?;
         Ok(self.large.take(self.decoder, buf))
     }
 }
@@ -356,8 +349,7 @@ impl<R: Read, H: Header, B: Store> Read for Raw<'_, R, H, B> {
             match self.io.read(incoming::space(self.decoder, buf)) {
                 Ok(0) => {
                     // Not the end that was meant, if a payload that is being skipped is not complete.
-                    let end = self.decoder.finish().map(|()| 0);
-                    return end.map_err(|error| io::Error::new(io::ErrorKind::UnexpectedEof, error));
+                    return Ok(self.decoder.finish().map(|()| 0).map_err(ReadError::from)?);
                 }
                 Ok(n) => match incoming::arrived(self.decoder, buf.len(), n).map_err(io::Error::other)? {
                     0 => {}
@@ -404,21 +396,13 @@ impl<W: Write, H: Header, B: Store> PayloadWriter<'_, W, H, B> {
 impl<W: Write, H: Header, B: Store> Write for PayloadWriter<'_, W, H, B> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.encoder.free() == 0 {
-            drain(self.io, self.encoder, &[]).map_err(into_io)?;
+            drain(self.io, self.encoder, &[])?;
         }
         outgoing::feed(self.encoder, bytes).map_err(io::Error::other)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        flush(self.io, self.encoder).map_err(into_io)
-    }
-}
-
-/// What `std::io::Write` can say of it.
-fn into_io(error: WriteError<io::Error>) -> io::Error {
-    match error {
-        WriteError::Io(error) => error,
-        error => io::Error::new(io::ErrorKind::WriteZero, error),
+        Ok(flush(self.io, self.encoder)?)
     }
 }
 

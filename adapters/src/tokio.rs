@@ -1,6 +1,6 @@
 //! Any [`tokio::io::AsyncRead`] and [`AsyncWrite`]: what is
 //! there behaves as its namesake in [`std`](mod@crate::std). Payloads larger than the store come as events here,
-//! and go out by `start` and `feed`.
+//! and go out by `start` and `feed`. For tokio-util's `Framed` there is a [`codec`].
 //!
 //! Reading is as cancel-safe as the transport's `read`, which for tokio's own is entirely. Writing is
 //! cancel-safe where a frame passes through the store. Each method says so.
@@ -17,6 +17,8 @@ use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header
 use crate::access::access;
 use crate::patience::{Watch, counted};
 use crate::{Patience, ReadError, WriteError, incoming, outgoing};
+
+pub mod codec;
 
 /// Reads frames from `R`.
 #[derive(Debug)]

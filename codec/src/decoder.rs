@@ -21,7 +21,7 @@ use core::hint::black_box;
 
 use crate::QUICK;
 use crate::error::{CommitError, ConfigError, DecodeError, FinishError, HeaderError};
-use crate::frame::{Event, Frame, Status};
+use crate::frame::{Event, Frame, Peek, Status};
 use crate::header::{Header, MAX_HEADER, Parsed};
 use crate::ring::{Ring, cold_nothing};
 use crate::store::Store;
@@ -93,6 +93,34 @@ fn look<H: Header>(format: &H, window: &[u8], limit: u64) -> Look {
         Ok(Parsed::Need(n)) if n > window.len() && n <= format.max_len() => Look::Need(n),
         Ok(Parsed::Need(_)) => Look::Refused(HeaderError::Inconsistent.into()),
         Err(error) => Look::Refused(error.into()),
+    }
+}
+
+/// The frame at the front of `bytes`, or how many bytes it takes: for who keeps what arrives in a buffer of their own
+/// that grows, with no [`Decoder`] and its store. The limit is the format's own, see [`Header::with_limit`].
+///
+/// ```
+/// use ringframe::{Peek, formats, peek};
+///
+/// let mut buffer = b"\0\x05hello\0\x03ab".to_vec();
+/// let Peek::Frame(frame) = peek(&formats::U16_BE, &buffer)? else { panic!("it is there") };
+/// assert_eq!(frame.payload(), b"hello");
+/// let used = frame.bytes().len();
+/// buffer.drain(..used);
+/// assert_eq!(peek(&formats::U16_BE, &buffer)?, Peek::Need(5));
+/// # Ok::<(), ringframe::DecodeError>(())
+/// ```
+///
+/// # Errors
+/// A header that can't be, or a frame beyond the format's limit, or longer than a slice can be.
+#[inline]
+pub fn peek<'a, H: Header>(format: &H, bytes: &'a [u8]) -> Result<Peek<'a>, DecodeError> {
+    let limit = format.max_frame().min(isize::MAX as u64);
+    match look(format, bytes, limit) {
+        Look::Need(frame) => Ok(Peek::Need(frame)),
+        Look::Whole { header, frame } => Ok(Peek::Frame(Frame::new(split(bytes, frame).0, header))),
+        Look::Large { frame: declared, .. } => Err(DecodeError::TooLong { declared, limit }),
+        Look::Refused(error) => Err(error),
     }
 }
 

@@ -87,6 +87,34 @@ pub fn encode_parts<H: Header>(
     Ok(at)
 }
 
+/// Writes the header alone of a frame with `payload` bytes behind it into `out` and answers its length, at most
+/// [`MAX_HEADER`]: for who sends the payload from where it is. `fields` are the header's bytes around the length field, in
+/// order.
+///
+/// ```
+/// let mut header = [0; ringframe::MAX_HEADER];
+/// let n = ringframe::encode_header(&ringframe::formats::U32_BE, &[], 5 << 20, &mut header)?;
+/// assert_eq!(header[..n], [0, 0x50, 0, 0]);
+/// # Ok::<(), ringframe::EncodeError>(())
+/// ```
+///
+/// # Errors
+/// Those of [`encode_parts`]; `NoRoom` is about the header.
+#[inline]
+pub fn encode_header<H: Header>(
+    format: &H,
+    fields: &[u8],
+    payload: u64,
+    out: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let (head, header) = head(format, fields, payload)?;
+    let free = out.len();
+    let (Some(room), Some(head)) = (out.get_mut(..header), head.get(..header)) else {
+        return Err(EncodeError::NoRoom { needed: header as u64, free });
+    };
+    Ok(copy(room, head))
+}
+
 fn total(parts: &[&[u8]]) -> u64 {
     parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.len() as u64))
 }

@@ -6,13 +6,15 @@
 #[must_use]
 pub struct Frame<'a> {
     bytes: &'a [u8],
-    /// Length of the header, at most that of `bytes`.
+    /// Length of the header.
     header: usize,
 }
 
 impl<'a> Frame<'a> {
+    /// A frame of these bytes, the first `header` of which are its header: for who keeps frames that a decoder gave. Where
+    /// that is more than there are, it has neither header nor payload.
     #[inline(always)]
-    pub(crate) fn new(bytes: &'a [u8], header: usize) -> Self {
+    pub const fn new(bytes: &'a [u8], header: usize) -> Self {
         Self { bytes, header }
     }
 
@@ -66,6 +68,17 @@ pub enum Status {
     Ready,
     /// At least that many more bytes are needed before there is. Never 0.
     Need(usize),
+}
+
+/// What [`peek`](crate::peek) finds at the front of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use]
+pub enum Peek<'a> {
+    /// No whole frame: that many bytes of it are needed, from its first on, to say more. More than there are.
+    Need(usize),
+    /// A whole frame; what is behind it is not looked at.
+    Frame(Frame<'a>),
 }
 
 /// An owned copy of the payload, for a queue or another task; the error is heapless's own, "too large".

@@ -99,6 +99,11 @@ impl<H> Limited<H> {
     pub const fn inner(&self) -> &H {
         &self.header
     }
+
+    /// Sets the limit anew: frames of at most `max_frame` bytes, header included.
+    pub const fn set_limit(&mut self, max_frame: u64) {
+        self.max_frame = max_frame;
+    }
 }
 
 impl<H: Header> Header for Limited<H> {

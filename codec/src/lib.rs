@@ -47,10 +47,11 @@
 //! # assert_eq!(seen, [&b"hello"[..], b"abc"]);
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
-//! The loops that read from sockets and UARTs are in the crate `ringframe-io`.
+//! [`peek`] finds the frame at the front of a buffer that is somebody else's. The loops that read from sockets and UARTs
+//! are in the crate `ringframe-io`.
 //!
 //! # Sending
-//! [`encode`] writes a frame into a slice, [`Encoder`] queues frames for a transport that takes what it can.
+//! [`encode`] writes a frame into a slice, [`encode_header`] a header alone, [`Encoder`] queues frames for a transport that takes what it can.
 //!
 //! # Frames larger than the store
 //! What happens to them is the verb's choice. [`decode`](Decoder::decode) takes them for an error;
@@ -130,10 +131,10 @@ mod store;
 #[allow(unexpected_cfgs)]
 const QUICK: bool = cfg!(target_pointer_width = "64") && !cfg!(ringframe_small);
 
-pub use decoder::Decoder;
-pub use encoder::{Encoder, FrameWriter, encode, encode_parts};
+pub use decoder::{Decoder, peek};
+pub use encoder::{Encoder, FrameWriter, encode, encode_header, encode_parts};
 pub use error::{CommitError, ConfigError, DecodeError, EncodeError, FinishError, HeaderError};
-pub use frame::{Event, Frame, Status};
+pub use frame::{Event, Frame, Peek, Status};
 pub use header::{
     Checked, ConstLengthField, Endian, Header, LengthField, Limited, MAX_HEADER, Parsed, Width,
 };

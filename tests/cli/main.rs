@@ -16,6 +16,7 @@ mod inspect;
 mod keys;
 mod languages;
 mod limits;
+mod migration;
 mod noise;
 mod output;
 mod proxy;

@@ -10,3 +10,8 @@ pub use vectors::{End, Failure, VECTORS, Vector, Way, check, check_as};
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// And those of the page for who comes from another library.
+#[cfg(doctest)]
+#[doc = include_str!("../../codec/MIGRATION.md")]
+struct Migration;

@@ -9,7 +9,9 @@
 
 use core::hint::black_box;
 
-use ringframe::{Decoder, Encoder, Header, LengthField, MAX_HEADER, encode, encode_parts, formats};
+use ringframe::{
+    Decoder, Encoder, Header, LengthField, MAX_HEADER, encode, encode_header, encode_parts, formats, peek,
+};
 
 unsafe extern "C" {
     /// Exists nowhere.
@@ -46,6 +48,7 @@ fn store() -> &'static mut [u8] {
 }
 
 fn decoder<H: Header>(format: H) {
+    used(peek(&format, bytes()));
     let Ok(mut decoder) = Decoder::try_new(format, store()) else { return };
     let mut input = bytes();
     loop {
@@ -72,6 +75,7 @@ fn decoder<H: Header>(format: H) {
 fn encoder<H: Header>(format: H) {
     used(encode(&format, bytes(), store()));
     used(encode_parts(&format, bytes(), black_box(&[bytes(), bytes()]), store()));
+    used(encode_header(&format, bytes(), any() as u64, store()));
     let Ok(mut encoder) = Encoder::try_new(format, store()) else { return };
     loop {
         match any() {

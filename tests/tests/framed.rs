@@ -590,6 +590,8 @@ mod differential {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(20_000) })]
+
         /// The same payloads, and an error from both or from neither.
         #[test]
         fn decoding(

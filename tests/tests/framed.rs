@@ -242,6 +242,17 @@ mod vectors {
         assert_eq!(protocol(&refused.1.unwrap_err()), expected);
     }
 
+    /// A frame that is one's own has what a lent one has, typed messages too.
+    #[test]
+    fn typed_messages() {
+        let mut codec = Codec::with_headers(formats::U16_BE);
+        let mut wire = BytesMut::new();
+        codec.encode(postcard::to_slice(&("boiler", 64_u8), &mut [0; 16]).unwrap(), &mut wire).unwrap();
+        let (frames, _) = decode(&mut codec, [&wire]);
+        assert_eq!(frames[0].as_frame().message(), Ok(("boiler", 64_u8)));
+        assert_eq!(frames[0].as_frame().bytes(), wire);
+    }
+
     /// A frame of another format is not passed on as one of this.
     #[test]
     fn frames_of_another_format() {
@@ -579,6 +590,8 @@ mod differential {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(20_000) })]
+
         /// The same payloads, and an error from both or from neither.
         #[test]
         fn decoding(

@@ -870,6 +870,59 @@ fn strangers_that_wait() {
     server.stop();
 }
 
+/// Seeded noise in every phase of a link: whatever it means, nothing is answered to a stranger, and the server is there
+/// afterwards.
+#[test]
+fn noise_of_strangers_and_of_clients() {
+    let keyed = Keyed::start(&["upper"]);
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut noise = |most| {
+        let mut noise = vec![0; random.usize(..most)];
+        random.fill(&mut noise);
+        noise
+    };
+    let (_, beginning) = beginning(&keyed.secret());
+    for i in 0..60 {
+        let mut stranger = keyed.server.connect();
+        // It may be closed before everything is sent.
+        // Never so much of a genuine beginning that chance could complete it.
+        let _ = stranger.write_all(&beginning[..i % (CLIENT - TAG)]);
+        let _ = stranger.write_all(&noise(2000));
+        let _ = stranger.shutdown(Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stranger.read_to_end(&mut answer);
+        assert_eq!(answer, b"");
+    }
+    keyed.server.wait_for_end(60, "handshake failed");
+    for _ in 0..30 {
+        let mut client = keyed.independent();
+        let _ = client.stream.write_all(&noise(10_000));
+        let _ = client.stream.shutdown(Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = client.stream.read_to_end(&mut answer);
+        assert_eq!(answer, b"");
+        // And from who has the key: frames that are none.
+        let mut client = keyed.independent();
+        let _ = client.write_all(&noise(10_000));
+        let _ = client.stream.shutdown(Shutdown::Write);
+        let _ = client.stream.read_to_end(&mut Vec::new());
+    }
+    keyed.server.process.stderr.wait_for(120, &[" bytes, "]);
+    keyed.still_serves();
+    assert!(!keyed.server.stop().stderr.contains("panicked"));
+}
+
+#[test]
+fn many_at_once() {
+    let keyed = Keyed::start(&["upper"]);
+    let clients: Vec<_> = (0..40).map(|i| keyed.begin(&["call", "ADDR", &format!("client {i}")])).collect();
+    for (i, client) in clients.into_iter().enumerate() {
+        client.finish(b"").fine().prints(&format!("CLIENT {i}\n"));
+    }
+    keyed.server.wait_for_end(40, "closed");
+    keyed.server.stop();
+}
+
 #[test]
 fn a_stranger_counts_as_a_connection() {
     let keys = Keys::new(&["key"]);

@@ -137,12 +137,14 @@ macro_rules! halves {
         }
 
         /// The receiving direction of a link. `B` is where bytes are read to.
+        #[derive(Debug)]
         pub struct ReadHalf<R, B> {
             io: R,
             receiver: Receiver<B>,
         }
 
         /// The sending direction of a link, with a store of `N` bytes, see [`Sealer`].
+        #[derive(Debug)]
         pub struct WriteHalf<W, const N: usize> {
             io: W,
             sealer: Sealer<N>,
@@ -153,12 +155,22 @@ macro_rules! halves {
             pub const fn get_ref(&self) -> &R {
                 &self.io
             }
+
+            /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
+            pub const fn get_mut(&mut self) -> &mut R {
+                &mut self.io
+            }
         }
 
         impl<W, const N: usize> WriteHalf<W, N> {
             /// The transport.
             pub const fn get_ref(&self) -> &W {
                 &self.io
+            }
+
+            /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
+            pub const fn get_mut(&mut self) -> &mut W {
+                &mut self.io
             }
         }
 

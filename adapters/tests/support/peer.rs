@@ -14,10 +14,6 @@ pub(crate) const KEY: [u8; 32] = {
     key
 };
 
-/// The secret halves of the ephemeral keys, where they are fixed.
-pub(crate) const CLIENT: [u8; 32] = [0x11; 32];
-pub(crate) const SERVER: [u8; 32] = [0x22; 32];
-
 fn builder<'b>(key: &'b [u8; 32], e: Option<&'b [u8; 32]>) -> Builder<'b> {
     let params = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s".parse().expect("a protocol of its own");
     let builder = Builder::new(params).psk(0, key).and_then(|builder| builder.prologue(&PROLOGUE));

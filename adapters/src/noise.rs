@@ -3,6 +3,12 @@
 //! Every link is [Noise](https://noiseprotocol.org/noise.html), `Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s`. What runs on it
 //! is the same as on a plain connection: frames of any format and raw bytes, cut anywhere.
 
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+mod embedded;
+#[cfg(feature = "embedded-io")]
+pub mod embedded_io;
+#[cfg(feature = "embedded-io-async")]
+pub mod embedded_io_async;
 mod error;
 mod handshake;
 mod inbox;

@@ -1,5 +1,6 @@
 //! The handshake: who is the other, and which keys does this connection have?
 
+use core::fmt;
 use core::ops::Range;
 
 use clatter::cipherstate::CipherStates;
@@ -70,6 +71,12 @@ enum State<'k> {
 pub struct Session {
     receive: Cipher,
     send: Cipher,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -182,6 +189,18 @@ impl<'k> Handshake<'k> {
             State::Failed(error) => return Err(*error),
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Handshake<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let awaited = match &self.state {
+            State::Client { .. } => "message 2",
+            State::Server { .. } => "message 1",
+            State::Done(_) => "nothing, it is done",
+            State::Failed(_) => "nothing, it has failed",
+        };
+        f.debug_struct("Handshake").field("awaited", &awaited).finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The link behind the handshake, one direction each: messages are opened, and sealed.
 
+use core::fmt;
 use core::ops::Range;
 
 use ringframe::{Header, formats};
@@ -23,7 +24,7 @@ pub struct Opener {
 }
 
 /// What is awaited.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum State {
     /// The rest of a message, or the next.
     Message,
@@ -124,6 +125,12 @@ impl Opener {
                 Err(LinkError::Truncated)
             }
         }
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -243,5 +250,47 @@ impl<const N: usize> Sealer<N> {
             // Neither can be: there is room, and the nonce is a good one.
             _ => Err(LinkError::Exhausted),
         }
+    }
+}
+
+impl<const N: usize> fmt::Debug for Sealer<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pending, ended, .. } = self;
+        f.debug_struct("Sealer").field("pending", pending).field("ended", ended).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_nonce(nonce: u64) -> Cipher {
+        Cipher::new(&[7; 32], nonce)
+    }
+
+    /// The last nonce is never used: the second message from the end of a key's life is its last.
+    #[test]
+    fn used_up_keys_end_the_link() {
+        let mut sealer = Sealer::<1000>::new(at_nonce(NO_NONCE - 1));
+        let mut opener = Opener::new(at_nonce(NO_NONCE - 1));
+        assert_eq!(sealer.seal(b"last"), Ok(4));
+        assert_eq!(sealer.seal(b"more"), Err(LinkError::Exhausted));
+        assert_eq!(sealer.end(), Err(LinkError::Exhausted));
+        assert_eq!(sealer.pending().len(), OVERHEAD + 4);
+        let mut forged = [0; OVERHEAD];
+        forged[1] = 16;
+        let wire = [sealer.pending(), &forged].concat();
+        let mut input = &wire[..];
+        assert_eq!(opener.open(&mut input), Ok(Opened::Data(b"last")));
+        opener.consume(4);
+        assert_eq!(opener.open(&mut input), Err(LinkError::Exhausted));
+        assert_eq!(opener.finish(), Err(LinkError::Exhausted));
+    }
+
+    #[test]
+    fn keys_that_are_used_up_half_way_take_what_they_can() {
+        let mut sealer = Sealer::<20_000>::new(at_nonce(NO_NONCE - 2));
+        assert_eq!(sealer.seal(&[7; 3 * MAX_PLAINTEXT]), Ok(2 * MAX_PLAINTEXT));
+        assert_eq!(sealer.seal(&[7; MAX_PLAINTEXT]), Err(LinkError::Exhausted));
     }
 }

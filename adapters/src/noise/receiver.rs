@@ -1,5 +1,6 @@
 //! What the adapters share of reading: bytes on their way from the transport to the handshake, and to the opener.
 
+use core::fmt;
 use core::ops::Range;
 
 use ringframe::Store;
@@ -65,5 +66,12 @@ impl<B: Store> Receiver<B> {
     pub(super) fn arrived(&mut self, n: usize) -> Result<bool, LinkError> {
         self.chunk.arrived(n);
         if n > 0 { Ok(true) } else { self.opener.finish().map(|()| false) }
+    }
+}
+
+impl<B> fmt::Debug for Receiver<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { opener, chunk: Chunk { filled, .. } } = self;
+        f.debug_struct("Receiver").field("opener", opener).field("read_ahead", filled).finish_non_exhaustive()
     }
 }

@@ -84,6 +84,7 @@ fn shake_hands<R: Read, W: Write>(
 }
 
 /// The receiving direction of a link.
+#[derive(Debug)]
 pub struct ReadHalf<R> {
     io: R,
     receiver: Box<Receiver<Box<[u8]>>>,
@@ -93,6 +94,11 @@ impl<R> ReadHalf<R> {
     /// The transport.
     pub const fn get_ref(&self) -> &R {
         &self.io
+    }
+
+    /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
+    pub const fn get_mut(&mut self) -> &mut R {
+        &mut self.io
     }
 }
 
@@ -125,6 +131,7 @@ impl<R: ReadTimeout> ReadTimeout for ReadHalf<R> {
 }
 
 /// The sending direction of a link.
+#[derive(Debug)]
 pub struct WriteHalf<W> {
     io: W,
     sealer: Box<Sealer<STORE>>,
@@ -136,6 +143,11 @@ impl<W> WriteHalf<W> {
     /// The transport.
     pub const fn get_ref(&self) -> &W {
         &self.io
+    }
+
+    /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.io
     }
 }
 

@@ -93,6 +93,7 @@ where
 }
 
 /// The receiving direction of a link.
+#[derive(Debug)]
 pub struct ReadHalf<R> {
     io: R,
     receiver: Box<Receiver<Box<[u8]>>>,
@@ -102,6 +103,11 @@ impl<R> ReadHalf<R> {
     /// The transport.
     pub const fn get_ref(&self) -> &R {
         &self.io
+    }
+
+    /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
+    pub const fn get_mut(&mut self) -> &mut R {
+        &mut self.io
     }
 }
 
@@ -132,6 +138,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for ReadHalf<R> {
 }
 
 /// The sending direction of a link.
+#[derive(Debug)]
 pub struct WriteHalf<W> {
     io: W,
     sealer: Box<Sealer<STORE>>,
@@ -144,6 +151,11 @@ impl<W> WriteHalf<W> {
     /// The transport.
     pub const fn get_ref(&self) -> &W {
         &self.io
+    }
+
+    /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.io
     }
 }
 

@@ -37,6 +37,7 @@
 //! - Everybody with the key can pose as the server, and as any client: one key for each domain of trust.
 //! - Message 1 can be a recorded one, so a server's handshake proves nothing: act on nothing before the first message has
 //!   been opened, which only a client that is really there can have sealed.
+//! - To refuse a stranger takes the server some hashes, and no public-key operation, with each of its keys.
 //! - Lengths and times are visible, and who talks to whom. So is a hello: a server can be found by its silence.
 //!
 //! # Memory

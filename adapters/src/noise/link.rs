@@ -228,12 +228,15 @@ impl<const N: usize> Sealer<N> {
         }
     }
 
+    /// How many bytes of plaintext the next message has room for: none, or little, until what is pending was sent.
+    pub fn free(&self) -> usize {
+        N.saturating_sub(self.pending.end).saturating_sub(OVERHEAD + OVERHEAD).min(MAX_PLAINTEXT)
+    }
+
     /// Where the plaintext of the next message is put together.
     fn plaintext_room(&mut self) -> &mut [u8] {
-        let end = N.saturating_sub(TAG + OVERHEAD);
-        let room = self.store.get_mut(self.pending.end + PREFIX..end).unwrap_or_default();
-        let len = room.len().min(MAX_PLAINTEXT);
-        room.split_at_mut(len).0
+        let (at, len) = (self.pending.end + PREFIX, self.free());
+        self.store.get_mut(at..at + len).unwrap_or_default()
     }
 
     /// Makes a message of the first `len` bytes there.

@@ -27,6 +27,9 @@
 //! tokio::try_join!(client, server)?;
 //! # Ok(()) }
 //! ```
+//!
+//! The halves know nothing of each other. Where one stream is wanted, [`tokio::io::join`](::tokio::io::join) makes one of
+//! them.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};

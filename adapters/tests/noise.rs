@@ -552,7 +552,9 @@ mod link {
     #[test]
     fn no_message_is_longer_than_may_be_and_the_end_always_has_room() {
         let mut link = Link::new();
+        assert_eq!(link.client.1.free(), MAX_PLAINTEXT);
         assert_eq!(link.client.1.seal(&[7; 5000]), Ok(MAX_PLAINTEXT));
+        assert_eq!(link.client.1.free(), 0);
         assert_eq!(link.client.1.pending().len(), 2 + MAX_MESSAGE);
         assert_eq!(link.client.1.seal(&[7; 904]), Ok(0), "no room");
         link.client.1.end().expect("room is kept");
@@ -593,6 +595,8 @@ mod link {
         assert_eq!(through(&bytes, all), 5);
         let all = |sealer: &mut Sealer<65536>| sealer.pending().len();
         assert_eq!(through(&bytes, all), 5);
+        let all = |sealer: &mut Sealer<200>| sealer.pending().len();
+        assert_eq!(through(&bytes[..164 * 3], all), 3);
         // And such as send one byte at a time.
         through(&bytes, |_: &mut Sealer<37>| 1);
         through(&bytes, |_: &mut Sealer<5000>| 1);

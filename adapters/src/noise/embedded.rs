@@ -211,12 +211,11 @@ macro_rules! halves {
                 if buf.is_empty() {
                     return Ok(0);
                 }
-                loop {
-                    match self.sealer.seal(buf)? {
-                        0 => wait!(self.drain())?,
-                        n => return Ok(n),
-                    }
+                // Not in two messages what has room in one.
+                if self.sealer.free() < buf.len() {
+                    wait!(self.drain())?;
                 }
+                Ok(self.sealer.seal(buf)?)
             }
 
             $($async)? fn flush(&mut self) -> Result<(), Self::Error> {

@@ -1,4 +1,35 @@
-//! Links over any [`tokio::io::AsyncRead`] and [`AsyncWrite`].
+//! Links over any [`tokio::io::AsyncRead`] and [`AsyncWrite`], for example the halves of a `TcpStream`.
+//!
+//! ```
+//! use ringframe::formats;
+//! use ringframe_io::noise::{Key, tokio::{accept, connect}};
+//! use ringframe_io::tokio::{Reader, Writer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn core::error::Error>> {
+//! # let (here, there) = tokio::io::duplex(1024);
+//! # let (here, there) = (tokio::io::split(here), tokio::io::split(there));
+//! let key = Key::new([7; 32]); // a random one, in earnest
+//! let client = async {
+//!     let (_, writes) = connect(here.0, here.1, &key).await?;
+//!     let mut writer = Writer::with_capacity(writes, formats::U32_BE, 4096)?;
+//!     writer.send(b"hello").await?;
+//!     writer.shutdown().await?; // without it, the server is told that the stream was cut off
+//!     Ok::<_, Box<dyn core::error::Error>>(())
+//! };
+//! let server = async {
+//!     let (reads, _) = accept(there.0, there.1, &[key.clone()]).await?;
+//!     let mut reader = Reader::with_capacity(reads, formats::U32_BE, 4096)?;
+//!     let frame = reader.read_frame().await?.ok_or("no frame")?;
+//!     assert_eq!(frame.payload(), b"hello");
+//!     Ok(())
+//! };
+//! tokio::try_join!(client, server)?;
+//! # Ok(()) }
+//! ```
+//!
+//! The halves know nothing of each other. Where one stream is wanted, [`tokio::io::join`](::tokio::io::join) makes one of
+//! them.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};

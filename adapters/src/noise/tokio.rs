@@ -119,7 +119,7 @@ where
     let Some(session) = handshake.session() else { return Err(HandshakeError::Closed) };
     let (opener, sealer) = session.split();
     let read = ReadHalf { io: read, receiver: Box::new(Receiver::new(opener, chunk)) };
-    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None, closed: false };
+    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None };
     Ok((read, write))
 }
 
@@ -175,7 +175,6 @@ pub struct WriteHalf<W> {
     sealer: Box<Sealer<STORE>>,
     /// Why nothing more went out, for the next call: this one's bytes were taken.
     failed: Option<io::Error>,
-    closed: bool,
 }
 
 impl<W> WriteHalf<W> {
@@ -247,12 +246,8 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for WriteHalf<W> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.closed {
-            this.sealer.end()?;
-            ready!(this.poll_drain(cx))?;
-            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
-            this.closed = true;
-        }
-        Poll::Ready(Ok(()))
+        this.sealer.end()?;
+        ready!(this.poll_drain(cx))?;
+        Pin::new(&mut this.io).poll_shutdown(cx)
     }
 }

@@ -2,8 +2,8 @@
 
 /// Copies what there is room for and answers how much that is.
 ///
-/// On a device it is a loop, of which the compiler makes a `memcpy`: in front of that of `copy_from_slice` is a panic,
-/// which stays in a program that is built for size at all costs.
+/// On a device it is a loop, of which the compiler makes a `memcpy`: in front of that of `copy_from_slice` is a
+/// panic, which stays in a program that is built for size at all costs.
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
     let n = to.len().min(from.len());
     if cfg!(target_pointer_width = "64") {

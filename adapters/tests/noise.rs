@@ -5,6 +5,7 @@ mod support {
     pub(crate) mod peer;
 }
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 use ringframe_io::noise::{
     Ephemeral, Handshake, HandshakeError, Key, LinkError, MAX_MESSAGE, MAX_PLAINTEXT, Opened, Opener,
@@ -606,9 +607,9 @@ mod link {
 proptest! {
     #[test]
     fn what_is_sealed_in_any_parts_is_opened_in_any_pieces(
-        writes in prop::collection::vec(prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 0..4), 0..8),
-        sends in prop::collection::vec(1_usize..5000, 1..10),
-        pieces in prop::collection::vec(1_usize..6000, 1..10),
+        writes in vec(vec(vec(any::<u8>(), 0..3000), 0..4), 0..8),
+        sends in vec(1_usize..5000, 1..10),
+        pieces in vec(1_usize..6000, 1..10),
     ) {
         let mut link = Link::new();
         let (mut wire, mut sends) = (Vec::new(), sends.into_iter().cycle());
@@ -644,7 +645,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_nobody_sealed_open_nothing(wire in prop::collection::vec(any::<u8>(), 0..6000), valid in any::<bool>()) {
+    fn bytes_that_nobody_sealed_open_nothing(wire in vec(any::<u8>(), 0..6000), valid in any::<bool>()) {
         let wire = if valid { framed(&wire[..wire.len().min(MAX_MESSAGE)]) } else { wire };
         let (plaintext, result) = open(&mut Link::new().server.0, wire.chunks(1000));
         prop_assert!(plaintext.is_empty() && result.is_err());

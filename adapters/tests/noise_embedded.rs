@@ -1,5 +1,5 @@
-//! `ringframe_io::noise::embedded_io` and its asynchronous twin: our client and our server, each on small buffers, over
-//! a pipe that is mostly full.
+//! `ringframe_io::noise::embedded_io` and its asynchronous twin: our client and our server, each on small buffers,
+//! over a pipe that is mostly full.
 #![cfg(all(feature = "noise", feature = "embedded-io", feature = "embedded-io-async"))]
 
 mod support {

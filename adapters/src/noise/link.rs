@@ -70,7 +70,8 @@ impl Opener {
     /// What is there, after as much of `input`, which may be cut anywhere, was used as that takes.
     ///
     /// # Errors
-    /// [`LinkError`]; a length that can't be is one before any of the message is waited for. Every later call repeats it.
+    /// [`LinkError`]; a length that can't be is one before any of the message is waited for. Every later call repeats
+    /// it.
     pub fn open(&mut self, input: &mut &[u8]) -> Result<Opened<'_>, LinkError> {
         if let State::Message = self.state {
             self.state = self.next(input).unwrap_or_else(State::Failed);
@@ -118,8 +119,8 @@ impl Opener {
     /// The end of the stream.
     ///
     /// # Errors
-    /// [`LinkError::Truncated`] if the peer had not ended its direction, or not all of its plaintext was consumed; else
-    /// whatever went wrong before.
+    /// [`LinkError::Truncated`] if the peer had not ended its direction, or not all of its plaintext was consumed;
+    /// else whatever went wrong before.
     pub fn finish(&mut self) -> Result<(), LinkError> {
         match self.state {
             State::Ended => Ok(()),

@@ -28,8 +28,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The halves know nothing of each other. Where one stream is wanted, [`tokio::io::join`](::tokio::io::join) makes one of
-//! them.
+//! The halves know nothing of each other. Where one stream is wanted, [`tokio::io::join`] makes
+//! one of them.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -65,8 +65,8 @@ where
 
 /// Makes a link by the server, whose keys are tried in turn.
 ///
-/// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing, before
-/// the first byte is read from the link.
+/// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing,
+/// before the first byte is read from the link.
 ///
 /// Not cancel-safe: dropped, it leaves a connection that is of no use. Put a time-out around it: a client that sends
 /// nothing is waited for as long as it likes.
@@ -119,7 +119,7 @@ where
     let Some(session) = handshake.session() else { return Err(HandshakeError::Closed) };
     let (opener, sealer) = session.split();
     let read = ReadHalf { io: read, receiver: Box::new(Receiver::new(opener, chunk)) };
-    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None, closed: false };
+    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None };
     Ok((read, write))
 }
 
@@ -175,7 +175,6 @@ pub struct WriteHalf<W> {
     sealer: Box<Sealer<STORE>>,
     /// Why nothing more went out, for the next call: this one's bytes were taken.
     failed: Option<io::Error>,
-    closed: bool,
 }
 
 impl<W> WriteHalf<W> {
@@ -208,9 +207,10 @@ impl<W: AsyncWrite + Unpin> WriteHalf<W> {
     }
 }
 
-/// What is written is sealed and goes out at once, in one system call for up to 12 KiB of it, however many pieces it is
-/// in. But where the transport is full it waits here: as with any buffered writer, only [`flush`](AsyncWriteExt::flush)
-/// (which this crate's writers do after each frame) lets one wait for the peer's answer.
+/// What is written is sealed and goes out at once, in one system call for up to 12 KiB of it, however many pieces it
+/// is in. But where the transport is full it waits here: as with any buffered writer, only
+/// [`flush`](AsyncWriteExt::flush) (which this crate's writers do after each frame) lets one wait for the peer's
+/// answer.
 ///
 /// [`shutdown`](AsyncWriteExt::shutdown) sends the end of the direction and then shuts the transport's down. Dropped
 /// without that, the peer finds the stream [cut off](LinkError::Truncated).
@@ -247,12 +247,8 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for WriteHalf<W> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.closed {
-            this.sealer.end()?;
-            ready!(this.poll_drain(cx))?;
-            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
-            this.closed = true;
-        }
-        Poll::Ready(Ok(()))
+        this.sealer.end()?;
+        ready!(this.poll_drain(cx))?;
+        Pin::new(&mut this.io).poll_shutdown(cx)
     }
 }

@@ -5,6 +5,7 @@
 mod support {
     pub(crate) mod fake;
     pub(crate) mod over_tokio;
+    pub(crate) mod pending;
     pub(crate) mod streams;
     pub(crate) mod task;
 }

@@ -14,6 +14,7 @@ mod support {
     pub(crate) mod fake;
     pub(crate) mod over_embedded_io;
     pub(crate) mod over_embedded_io_async;
+    pub(crate) mod pending;
     pub(crate) mod plans;
     pub(crate) mod streams;
     pub(crate) mod suite;

@@ -6,6 +6,7 @@ mod support {
     #[allow(dead_code, reason = "it does more than these tests need")]
     pub(crate) mod fake;
     pub(crate) mod over_tokio;
+    pub(crate) mod pending;
     pub(crate) mod task;
 }
 

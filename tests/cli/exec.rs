@@ -68,7 +68,7 @@ fn still_serves(client: &mut TcpStream) {
 }
 
 /// Whether a process has ended; one that nobody has reaped yet has.
-fn is_gone(pid: &str) -> bool {
+pub(crate) fn is_gone(pid: &str) -> bool {
     match fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X'])),
         Err(_) => true,
@@ -76,7 +76,7 @@ fn is_gone(pid: &str) -> bool {
 }
 
 #[track_caller]
-fn all_end(pids: &[String]) {
+pub(crate) fn all_end(pids: &[String]) {
     for pid in pids {
         until("a process to be killed", || is_gone(pid).then_some(()));
     }

@@ -75,19 +75,8 @@ impl<E: fmt::Display> fmt::Display for HandshakeError<E> {
     }
 }
 
-impl<E: core::error::Error + 'static> core::error::Error for HandshakeError<E> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            // `Display` hands it on.
-            Self::Io(error) => error.source(),
-            Self::WriteZero
-            | Self::Prologue { .. }
-            | Self::Length { .. }
-            | Self::Authentication
-            | Self::Closed => None,
-        }
-    }
-}
+// No `source`: `Display` says it all.
+impl<E: core::error::Error> core::error::Error for HandshakeError<E> {}
 
 /// Why an authenticated link does not go on, in one direction. Every later call repeats it.
 #[must_use]

@@ -1,5 +1,6 @@
 //! The handshake: who is the other, and which keys does this connection have?
 
+use core::fmt;
 use core::ops::Range;
 
 use clatter::cipherstate::CipherStates;
@@ -72,6 +73,12 @@ pub struct Session {
     send: Cipher,
 }
 
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
 impl Session {
     /// The two directions, which know nothing of each other: each can go to a task of its own.
     pub fn split<const N: usize>(self) -> (Opener, Sealer<N>) {
@@ -122,8 +129,8 @@ impl<'k> Handshake<'k> {
 
     /// Whether nothing more is to be read; the last message may still be [pending](Self::pending).
     ///
-    /// To the client it proves that the server has the key. To the server it proves nothing yet, since a client's first
-    /// message can be a repeated one: it must act on nothing before the [`Opener`] has opened a message.
+    /// To the client it proves that the server has the key. To the server it proves nothing yet, since a client's
+    /// first message can be a repeated one: it must act on nothing before the [`Opener`] has opened a message.
     pub const fn is_done(&self) -> bool {
         matches!(self.state, State::Done(_))
     }
@@ -185,6 +192,18 @@ impl<'k> Handshake<'k> {
     }
 }
 
+impl fmt::Debug for Handshake<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let awaited = match &self.state {
+            State::Client { .. } => "message 2",
+            State::Server { .. } => "message 1",
+            State::Done(_) => "nothing, it is done",
+            State::Failed(_) => "nothing, it has failed",
+        };
+        f.debug_struct("Handshake").field("awaited", &awaited).finish_non_exhaustive()
+    }
+}
+
 /// Compares what comes with the prologue, byte by byte: a plain client is told from its first.
 fn expect_prologue(at: &mut usize, input: &mut &[u8]) -> Result<(), HandshakeError> {
     while let (Some(&wanted), Some((&found, rest))) = (PROLOGUE.get(*at), input.split_first()) {
@@ -204,9 +223,9 @@ fn next(inbox: &mut Inbox<HANDSHAKE_MESSAGE>, input: &mut &[u8]) -> Result<Optio
     }
 }
 
-/// The handshake's state as the Noise specification (revision 34, section 5.2) has it, and the two messages of the pattern
-/// NNpsk0 (sections 7.4 and 9) in its tokens. Written out they need neither a table of patterns on a device nor a random
-/// number generator of a type that the library chooses.
+/// The handshake's state as the Noise specification (revision 34, section 5.2) has it, and the two messages of the
+/// pattern NNpsk0 (sections 7.4 and 9) in its tokens. Written out they need neither a table of patterns on a device
+/// nor a random number generator of a type that the library chooses.
 ///
 /// ```text
 /// -> psk, e

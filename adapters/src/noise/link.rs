@@ -1,11 +1,13 @@
 //! The link behind the handshake, one direction each: messages are opened, and sealed.
 
+use core::fmt;
 use core::ops::Range;
 
 use ringframe::{Header, formats};
 
 use super::inbox::{Inbox, PREFIX};
 use super::{Cipher, LinkError, MAX_MESSAGE, MAX_PLAINTEXT, TAG};
+use crate::copy::copy;
 
 /// What one message takes beside its plaintext, bytes.
 const OVERHEAD: usize = PREFIX + TAG;
@@ -15,15 +17,18 @@ const NO_NONCE: u64 = u64::MAX;
 
 /// The receiving direction of a link: gives out the plaintext of messages, one by one, once it is authenticated.
 ///
-/// It takes some 4,200 bytes: the largest message is decrypted where it lies.
+/// The largest message is decrypted where it lies: there is one buffer, for that.
 pub struct Opener {
     cipher: Cipher,
     inbox: Inbox<MAX_MESSAGE>,
     state: State,
 }
 
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(size_of::<Opener>() <= 4240 && size_of::<Sealer<37>>() <= 37 + 80);
+
 /// What is awaited.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum State {
     /// The rest of a message, or the next.
     Message,
@@ -65,7 +70,8 @@ impl Opener {
     /// What is there, after as much of `input`, which may be cut anywhere, was used as that takes.
     ///
     /// # Errors
-    /// [`LinkError`]; a length that can't be is one before any of the message is waited for. Every later call repeats it.
+    /// [`LinkError`]; a length that can't be is one before any of the message is waited for. Every later call repeats
+    /// it.
     pub fn open(&mut self, input: &mut &[u8]) -> Result<Opened<'_>, LinkError> {
         if let State::Message = self.state {
             self.state = self.next(input).unwrap_or_else(State::Failed);
@@ -113,8 +119,8 @@ impl Opener {
     /// The end of the stream.
     ///
     /// # Errors
-    /// [`LinkError::Truncated`] if the peer had not ended its direction, or not all of its plaintext was consumed; else
-    /// whatever went wrong before.
+    /// [`LinkError::Truncated`] if the peer had not ended its direction, or not all of its plaintext was consumed;
+    /// else whatever went wrong before.
     pub fn finish(&mut self) -> Result<(), LinkError> {
         match self.state {
             State::Ended => Ok(()),
@@ -124,6 +130,12 @@ impl Opener {
                 Err(LinkError::Truncated)
             }
         }
+    }
+}
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opener").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -174,11 +186,9 @@ impl<const N: usize> Sealer<N> {
                     let Some(next) = parts.next() else { break };
                     part = next;
                 }
-                let n = part.len().min(room.len());
-                let (now, later) = part.split_at(n);
-                let (taken, free) = room.split_at_mut(n);
-                taken.copy_from_slice(now);
-                (part, room) = (later, free);
+                let n = copy(room, part);
+                part = part.split_at(n).1;
+                room = room.split_at_mut(n).1;
                 len += n;
             }
             // An empty message would be the end.
@@ -219,12 +229,15 @@ impl<const N: usize> Sealer<N> {
         }
     }
 
+    /// How many bytes of plaintext the next message has room for: none, or little, until what is pending was sent.
+    pub fn free(&self) -> usize {
+        N.saturating_sub(self.pending.end).saturating_sub(OVERHEAD + OVERHEAD).min(MAX_PLAINTEXT)
+    }
+
     /// Where the plaintext of the next message is put together.
     fn plaintext_room(&mut self) -> &mut [u8] {
-        let end = N.saturating_sub(TAG + OVERHEAD);
-        let room = self.store.get_mut(self.pending.end + PREFIX..end).unwrap_or_default();
-        let len = room.len().min(MAX_PLAINTEXT);
-        room.split_at_mut(len).0
+        let (at, len) = (self.pending.end + PREFIX, self.free());
+        self.store.get_mut(at..at + len).unwrap_or_default()
     }
 
     /// Makes a message of the first `len` bytes there.
@@ -243,5 +256,47 @@ impl<const N: usize> Sealer<N> {
             // Neither can be: there is room, and the nonce is a good one.
             _ => Err(LinkError::Exhausted),
         }
+    }
+}
+
+impl<const N: usize> fmt::Debug for Sealer<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pending, ended, .. } = self;
+        f.debug_struct("Sealer").field("pending", pending).field("ended", ended).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_nonce(nonce: u64) -> Cipher {
+        Cipher::new(&[7; 32], nonce)
+    }
+
+    /// The last nonce is never used: the second message from the end of a key's life is its last.
+    #[test]
+    fn used_up_keys_end_the_link() {
+        let mut sealer = Sealer::<1000>::new(at_nonce(NO_NONCE - 1));
+        let mut opener = Opener::new(at_nonce(NO_NONCE - 1));
+        assert_eq!(sealer.seal(b"last"), Ok(4));
+        assert_eq!(sealer.seal(b"more"), Err(LinkError::Exhausted));
+        assert_eq!(sealer.end(), Err(LinkError::Exhausted));
+        assert_eq!(sealer.pending().len(), OVERHEAD + 4);
+        let mut forged = [0; OVERHEAD];
+        forged[1] = 16;
+        let wire = [sealer.pending(), &forged].concat();
+        let mut input = &wire[..];
+        assert_eq!(opener.open(&mut input), Ok(Opened::Data(b"last")));
+        opener.consume(4);
+        assert_eq!(opener.open(&mut input), Err(LinkError::Exhausted));
+        assert_eq!(opener.finish(), Err(LinkError::Exhausted));
+    }
+
+    #[test]
+    fn keys_that_are_used_up_half_way_take_what_they_can() {
+        let mut sealer = Sealer::<20_000>::new(at_nonce(NO_NONCE - 2));
+        assert_eq!(sealer.seal(&[7; 3 * MAX_PLAINTEXT]), Ok(2 * MAX_PLAINTEXT));
+        assert_eq!(sealer.seal(&[7; MAX_PLAINTEXT]), Err(LinkError::Exhausted));
     }
 }

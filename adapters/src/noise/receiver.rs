@@ -1,10 +1,12 @@
 //! What the adapters share of reading: bytes on their way from the transport to the handshake, and to the opener.
 
+use core::fmt;
 use core::ops::Range;
 
 use ringframe::Store;
 
 use super::{LinkError, Opener};
+use crate::copy::copy;
 
 /// Bytes that were read and are still to be looked at.
 pub(super) struct Chunk<B> {
@@ -51,8 +53,7 @@ impl<B: Store> Receiver<B> {
     /// [`space`](Self::space), then say how much [`arrived`](Self::arrived).
     pub(super) fn take(&mut self, buf: &mut [u8]) -> Result<Option<usize>, LinkError> {
         let Some(data) = self.chunk.lend(|input| self.opener.open(input))?.data() else { return Ok(None) };
-        let n = data.len().min(buf.len());
-        buf.iter_mut().zip(data).for_each(|(to, from)| *to = *from);
+        let n = copy(buf, data);
         self.opener.consume(n);
         Ok(Some(n))
     }
@@ -65,5 +66,12 @@ impl<B: Store> Receiver<B> {
     pub(super) fn arrived(&mut self, n: usize) -> Result<bool, LinkError> {
         self.chunk.arrived(n);
         if n > 0 { Ok(true) } else { self.opener.finish().map(|()| false) }
+    }
+}
+
+impl<B> fmt::Debug for Receiver<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { opener, chunk: Chunk { filled, .. } } = self;
+        f.debug_struct("Receiver").field("opener", opener).field("read_ahead", filled).finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use embedded_io_async::{Read, Write};
 
 use super::fake::Fake;
-use super::task::pending;
+use super::pending::pending;
 
 impl Read for Fake {
     async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {

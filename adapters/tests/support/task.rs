@@ -1,6 +1,5 @@
 //! Futures that are dropped half-way, without a runtime.
 
-use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -17,12 +16,4 @@ pub(crate) fn poll_at_most<F: Future>(polls: usize, future: F) -> Option<F::Outp
 /// Polls a future to its end; one that waits for anything but the fake transport never gets there.
 pub(crate) fn finish<F: Future>(future: F) -> F::Output {
     poll_at_most(1 << 20, future).expect("a future that ends")
-}
-
-/// What [`Fake`](super::fake::Fake) does, for a task.
-pub(crate) fn pending(result: io::Result<usize>) -> Poll<io::Result<usize>> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
-        result => Poll::Ready(result),
-    }
 }

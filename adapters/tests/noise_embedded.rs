@@ -1,0 +1,296 @@
+//! `ringframe_io::noise::embedded_io` and its asynchronous twin: our client and our server, each on small buffers,
+//! over a pipe that is mostly full.
+#![cfg(all(feature = "noise", feature = "embedded-io", feature = "embedded-io-async"))]
+
+mod support {
+    pub(crate) mod task;
+}
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::Poll;
+use std::thread;
+
+use embedded_io::ErrorType;
+use ringframe::{Decoder, Encoder, formats};
+use ringframe_io::noise::{Ephemeral, HandshakeError, Key, LinkError};
+use support::task::poll_at_most;
+
+const KEY: [u8; 32] = [7; 32];
+
+/// What goes over a link in these tests, larger than every store.
+fn bytes() -> Vec<u8> {
+    (0..9000_u32).map(|n| ((n * n) >> 5) as u8).collect()
+}
+
+mod blocking {
+    use embedded_io::{Error as _, ErrorKind, Read, Write};
+    use ringframe_io::embedded_io::{Reader, Writer};
+    use ringframe_io::noise::embedded_io::{Error, Halves, ReadHalf, WriteHalf, accept, connect};
+
+    use super::*;
+
+    /// The receiving end of a pipe between threads: a chunk is what was written at once.
+    struct Reads(Receiver<Vec<u8>>, VecDeque<u8>);
+    struct Writes(Sender<Vec<u8>>);
+
+    impl ErrorType for Reads {
+        type Error = Infallible;
+    }
+
+    impl ErrorType for Writes {
+        type Error = Infallible;
+    }
+
+    impl Read for Reads {
+        fn read(&mut self, buf: &mut [u8]) -> Result<usize, Infallible> {
+            assert!(!buf.is_empty());
+            if self.1.is_empty() {
+                self.1.extend(self.0.recv().unwrap_or_default());
+            }
+            let n = buf.len().min(self.1.len());
+            buf.iter_mut().zip(self.1.drain(..n)).for_each(|(to, from)| *to = from);
+            Ok(n)
+        }
+    }
+
+    impl Write for Writes {
+        /// 61 bytes at a time; none once the other end is gone.
+        fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+            let few = buf[..buf.len().min(61)].to_vec();
+            let n = few.len();
+            Ok(self.0.send(few).map_or(0, |()| n))
+        }
+
+        fn flush(&mut self) -> Result<(), Infallible> {
+            Ok(())
+        }
+    }
+
+    fn pipe() -> (Writes, Reads) {
+        let (sender, receiver) = channel();
+        (Writes(sender), Reads(receiver, VecDeque::new()))
+    }
+
+    type Device = Halves<Reads, Writes, [u8; 50], 200>;
+
+    #[test]
+    fn frames_go_both_ways() {
+        let ((to_server, at_server), (to_client, at_client)) = (pipe(), pipe());
+        let server = thread::spawn(move || {
+            let e = Ephemeral::new([2; 32]);
+            let (reads, writes): Device =
+                accept(at_server, to_client, &[Key::new(KEY)], e, [0; 50]).expect("the same key");
+            let mut reader = Reader::new(reads, Decoder::new(formats::U16_BE, [0; 10_000]));
+            let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE, [0; 64]));
+            while let Some(frame) = reader.read_frame().expect("a good stream") {
+                writer.send(frame.payload()).expect("an open pipe");
+            }
+            let (mut writes, _) = writer.into_parts();
+            writes.end().expect("an open pipe");
+            // The transport's end, which the client waits for.
+        });
+        let e = Ephemeral::new([1; 32]);
+        // The default store takes the largest messages.
+        let (reads, writes): (ReadHalf<_, _>, WriteHalf<_, 5000>) =
+            connect(at_client, to_server, &Key::new(KEY), e, vec![0; 700]).expect("the same key");
+        let mut reader = Reader::new(reads, Decoder::new(formats::U16_BE, [0; 10_000]));
+        let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE, [0; 64]));
+        for len in [0, 1, 60, 9000] {
+            writer.send(&bytes()[..len]).expect("an open pipe");
+            let frame = reader.read_frame().expect("a good stream").expect("an answer");
+            assert_eq!(frame.payload(), &bytes()[..len]);
+        }
+        let (mut writes, _) = writer.into_parts();
+        writes.end().expect("an open pipe");
+        assert_eq!(writes.write(b"more"), Err(Error::Link(LinkError::Ended)));
+        drop(writes);
+        assert!(reader.read_frame().expect("a clean end").is_none());
+        server.join().expect("a server that ends");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let ((to_server, mut at_server), (mut to_client, at_client)) = (pipe(), pipe());
+        let server = thread::spawn(move || {
+            let e = Ephemeral::new([2; 32]);
+            accept::<_, _, _, 100>(&mut at_server, &mut to_client, &[Key::new([1; 32])], e, [0; 1]).map(drop)
+        });
+        let e = Ephemeral::new([1; 32]);
+        let result = connect::<_, _, _, 100>(at_client, to_server, &Key::new(KEY), e, [0; 1]).map(drop);
+        assert_eq!(result, Err(HandshakeError::Closed));
+        assert_eq!(server.join().expect("no panic"), Err(HandshakeError::Authentication));
+
+        let ((to_server, at_server), (to_client, at_client)) = (pipe(), pipe());
+        drop(at_server);
+        let e = Ephemeral::new([1; 32]);
+        let result = connect::<_, _, _, 100>(at_client, to_server, &Key::new(KEY), e, [0; 1]).map(drop);
+        assert_eq!(result, Err(HandshakeError::WriteZero));
+        drop(to_client);
+
+        let cut: Error<Infallible> = LinkError::Truncated.into();
+        assert_eq!(cut.kind(), ErrorKind::InvalidData);
+        assert_eq!(cut.to_string(), LinkError::Truncated.to_string());
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_off_is_no_clean_end() {
+        let ((to_server, at_server), (to_client, at_client)) = (pipe(), pipe());
+        let server = thread::spawn(move || {
+            let e = Ephemeral::new([2; 32]);
+            let (_, mut writes): Device =
+                accept(at_server, to_client, &[Key::new(KEY)], e, [0; 50]).expect("the same key");
+            writes.write_all(b"hel").expect("an open pipe");
+            writes.flush().expect("an open pipe");
+        });
+        let e = Ephemeral::new([1; 32]);
+        let (mut reads, _writes): Device =
+            connect(at_client, to_server, &Key::new(KEY), e, [0; 50]).expect("the same key");
+        let mut buf = [0; 10];
+        assert_eq!(reads.read(&mut buf), Ok(3));
+        for _ in 0..2 {
+            assert_eq!(reads.read(&mut buf), Err(Error::Link(LinkError::Truncated)));
+        }
+        server.join().expect("a server that ends");
+    }
+}
+
+mod asynchronous {
+    use embedded_io_async::{Read, Write};
+    use ringframe_io::noise::embedded_io_async::{Halves, accept, connect};
+
+    use super::*;
+
+    /// A pipe in one thread that holds 20 bytes, moves a few at a time, and waits before every other call.
+    #[derive(Default)]
+    struct Pipe {
+        bytes: VecDeque<u8>,
+        ended: bool,
+        /// Of readers and of writers.
+        calls: [usize; 2],
+    }
+
+    impl Pipe {
+        fn call(&mut self, whose: usize, most: usize) -> Poll<usize> {
+            self.calls[whose] += 1;
+            if self.calls[whose].is_multiple_of(2) || most == 0 {
+                Poll::Pending
+            } else {
+                Poll::Ready(most.min(13))
+            }
+        }
+    }
+
+    struct End<'p>(&'p RefCell<Pipe>);
+
+    impl ErrorType for End<'_> {
+        type Error = Infallible;
+    }
+
+    impl Read for End<'_> {
+        async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Infallible> {
+            assert!(!buf.is_empty());
+            poll_fn(|_| {
+                let mut pipe = self.0.borrow_mut();
+                if pipe.bytes.is_empty() && pipe.ended {
+                    return Poll::Ready(Ok(0));
+                }
+                let there = pipe.bytes.len();
+                pipe.call(0, buf.len().min(there)).map(|n| {
+                    buf.iter_mut().zip(pipe.bytes.drain(..n)).for_each(|(to, from)| *to = from);
+                    Ok(n)
+                })
+            })
+            .await
+        }
+    }
+
+    impl Write for End<'_> {
+        async fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+            assert!(!buf.is_empty());
+            poll_fn(|_| {
+                let mut pipe = self.0.borrow_mut();
+                let room = 20 - pipe.bytes.len();
+                pipe.call(1, buf.len().min(room)).map(|n| {
+                    pipe.bytes.extend(&buf[..n]);
+                    Ok(n)
+                })
+            })
+            .await
+        }
+
+        async fn flush(&mut self) -> Result<(), Infallible> {
+            Ok(())
+        }
+    }
+
+    /// Polls both in turn until both are done.
+    fn together<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+        let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
+        let (mut done_a, mut done_b) = (None, None);
+        let both = poll_fn(|cx| {
+            if done_a.is_none()
+                && let Poll::Ready(output) = a.as_mut().poll(cx)
+            {
+                done_a = Some(output);
+            }
+            if done_b.is_none()
+                && let Poll::Ready(output) = b.as_mut().poll(cx)
+            {
+                done_b = Some(output);
+            }
+            match (done_a.take(), done_b.take()) {
+                (Some(a), Some(b)) => Poll::Ready((a, b)),
+                (a, b) => {
+                    (done_a, done_b) = (a, b);
+                    Poll::Pending
+                }
+            }
+        });
+        support::task::finish(both)
+    }
+
+    type Device<'p> = Halves<End<'p>, End<'p>, [u8; 30], 150>;
+
+    /// With futures that are dropped wherever they wait, no byte is lost or sent twice.
+    #[test]
+    fn bytes_go_both_ways_whatever_is_dropped() {
+        for polls in (1..8).chain([100]) {
+            let (up, down) = (RefCell::new(Pipe::default()), RefCell::new(Pipe::default()));
+            let (key, keys) = (Key::new(KEY), [Key::new(KEY)]);
+            let (client, server) = together(
+                connect(End(&down), End(&up), &key, Ephemeral::new([1; 32]), [0; 30]),
+                accept(End(&up), End(&down), &keys, Ephemeral::new([2; 32]), [0; 30]),
+            );
+            let (mut client, mut server): (Device<'_>, Device<'_>) =
+                (client.expect("the same key"), server.expect("the same key"));
+            let bytes = bytes();
+            for (from, to, pipe) in
+                [(&mut client.1, &mut server.0, &up), (&mut server.1, &mut client.0, &down)]
+            {
+                let (mut rest, mut read, mut buf) = (&bytes[..], Vec::new(), [0; 100]);
+                let mut turns = 0;
+                loop {
+                    turns += 1;
+                    assert!(turns < 1 << 20, "it stands still, dropped after {polls}");
+                    if !rest.is_empty() {
+                        if let Some(n) = poll_at_most(polls, from.write(rest)) {
+                            rest = &rest[n.expect("a good link")..];
+                        }
+                    } else if poll_at_most(polls, from.end()).is_some() {
+                        pipe.borrow_mut().ended = true;
+                    }
+                    match poll_at_most(polls, to.read(&mut buf)) {
+                        Some(Ok(0)) => break,
+                        Some(n) => read.extend_from_slice(&buf[..n.expect("a good link")]),
+                        None => {}
+                    }
+                }
+                assert!(read == bytes, "dropped after {polls}");
+            }
+        }
+    }
+}

@@ -21,6 +21,7 @@ use crate::ending::{self, Ending};
 use crate::failure::{Code, Failure};
 use crate::filter::{Printer, longest_line, read_line};
 use crate::output::{Output, Verbosity};
+use crate::text::plural;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::watched::Watched;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
@@ -286,8 +287,7 @@ impl Sender<'_> {
         // The peer may be gone already; the receiver says what that means.
         if self.writer.shutdown().await.is_ok() {
             let sent = self.state.sent.get();
-            self.output
-                .say(Verbosity::Verbose, || format!("half-closed: {sent} messages sent, none will follow"));
+            self.output.say(Verbosity::Verbose, || format!("half-closed after {}", plural(sent, "message")));
         }
         Ok(())
     }
@@ -394,8 +394,7 @@ impl Receiver<'_> {
         let Printer { frames, offset, .. } = self.printer;
         let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
         self.output.say(Verbosity::Verbose, || {
-            let s = if frames == 1 { "" } else { "s" };
-            format!("{}: {frames} frame{s}, {offset} bytes, {why}{detail}", self.address)
+            format!("{}: {}, {offset} bytes, {why}{detail}", self.address, plural(frames, "frame"))
         });
     }
 

@@ -48,8 +48,13 @@ pub(crate) fn readable(bytes: &[u8]) -> String {
     out
 }
 
+/// A number of things: `1 frame`, `2 frames`.
+pub(crate) fn plural(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Whether more bytes could make these, which are not valid, a character.
-fn begins_a_character(bytes: &[u8]) -> bool {
+pub(crate) fn begins_a_character(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }
 

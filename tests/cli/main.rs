@@ -12,6 +12,7 @@ mod failures;
 mod files;
 mod filters;
 mod hostile;
+mod links;
 mod output;
 mod python;
 mod serve;

@@ -227,7 +227,7 @@ impl Stream {
     }
 
     /// Waits for the end of the stream.
-    fn end(&self) -> Vec<u8> {
+    pub(crate) fn end(&self) -> Vec<u8> {
         self.wait(|_, ended| ended).unwrap_or_else(|text| panic!("the stream did not end:\n{text}"));
         self.shared.0.lock().unwrap().bytes.clone()
     }
@@ -287,7 +287,7 @@ impl Server {
         Self::run(command)
     }
 
-    fn run(command: Command) -> Self {
+    pub(crate) fn run(command: Command) -> Self {
         let process = Process::spawn(command);
         let lines = process.stdout.wait_for(1, &["listening"]);
         let address = lines.trim_end().rsplit_once(' ').expect("`listening on HOST:PORT`").1.to_owned();

@@ -45,12 +45,12 @@ impl Terminal {
     }
 
     /// How it is set, all of it.
-    fn settings(&self) -> String {
+    pub(crate) fn settings(&self) -> String {
         format!("{:?}", tcgetattr(&self.keyboard).unwrap())
     }
 
     /// What is to be seen, without the spaces behind it; the cursor's row and column.
-    fn shown(&self) -> (String, (u16, u16)) {
+    pub(crate) fn shown(&self) -> (String, (u16, u16)) {
         let (parser, done) = &mut *self.emulator.borrow_mut();
         let new = self.screen.since(*done);
         *done += new.len();
@@ -63,9 +63,15 @@ impl Terminal {
         self.emulator.borrow().0.screen().rows(0, 80).collect()
     }
 
+    /// What was to be seen in the end, once no program has the terminal any more.
+    pub(crate) fn last_shown(&self) -> String {
+        self.screen.end();
+        self.shown().0
+    }
+
     /// Waits until exactly that is to be seen; `|` is where the cursor stands.
     #[track_caller]
-    fn shows(&self, wanted: &str) {
+    pub(crate) fn shows(&self, wanted: &str) {
         let cursor = wanted.find('|').expect("a cursor");
         let before = &wanted[..cursor];
         let row = before.matches('\n').count() as u16;
@@ -105,7 +111,7 @@ impl Terminal {
         Process::spawn_as_is(command)
     }
 
-    fn types(&mut self, text: &str) {
+    pub(crate) fn types(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
     }
 }
@@ -182,7 +188,7 @@ impl Conversation {
     fn ends(self, code: i32) -> String {
         let Self { terminal, before, call, peer, mut orders, .. } = self;
         let Done { code: ended, .. } = call.finish(b"");
-        let shown = terminal.shown().0;
+        let shown = terminal.last_shown();
         assert_eq!(ended, code, "{shown}");
         assert_eq!(terminal.settings(), before);
         drop(orders.take());
@@ -213,7 +219,7 @@ fn a_conversation() {
     // The end of input, as a terminal says it.
     terminal.types("\x04");
     call.finish(b"").code(0);
-    let (shown, _) = terminal.shown();
+    let shown = terminal.last_shown();
     assert!(shown.ends_with("THREE"), "{shown}");
     assert_eq!(terminal.settings(), before);
     server.stop();

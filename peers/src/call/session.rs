@@ -30,6 +30,9 @@ use crate::wire::RING;
 mod line;
 mod screen;
 
+/// Whether a message can be sent.
+type Check = dyn Fn(&[u8]) -> Result<(), Failure>;
+
 type Screen = screen::Screen<io::Stdout, io::Stderr>;
 
 /// How many bytes are read from the keyboard at a time, and how many of these chunks wait: enough for what is pasted.
@@ -59,7 +62,7 @@ pub(super) struct Session {
     /// Messages on their way there.
     ready: VecDeque<Vec<u8>>,
     hex: bool,
-    check: Box<dyn Fn(&[u8]) -> Result<(), Failure>>,
+    check: Box<Check>,
 }
 
 impl Session {

@@ -30,6 +30,7 @@ use crate::args::{self, Limits, Serve, Server};
 use crate::ending::{self, Ending};
 use crate::failure::{Code, Failure, is_connection};
 use crate::output::{Output, Verbosity};
+use crate::text::plural;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{net, runtime};
@@ -267,8 +268,7 @@ impl Doorkeeper {
         } else {
             let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
             self.output.say(Verbosity::Verbose, || {
-                let s = if frames == 1 { "" } else { "s" };
-                format!("{peer}: {frames} frame{s}, {bytes} bytes, {why}{detail}")
+                format!("{peer}: {}, {bytes} bytes, {why}{detail}", plural(frames, "frame"))
             });
         }
     }

@@ -294,7 +294,10 @@ pub(crate) struct Call {
 
     /// Datagrams instead of a connection: one message each, up to 1472 bytes (IPv6 1452), without a header, each
     /// sent when the one before it is answered, and none again
-    #[arg(long, conflicts_with_all = ["wire", "max_frame", "header", "replies", "half_close", "key_file"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["wire", "max_frame", "header", "replies", "half_close", "keepalive", "key_file"]
+    )]
     pub(crate) udp: bool,
 
     /// Wait for that many replies [default: as many as messages]
@@ -314,6 +317,10 @@ pub(crate) struct Call {
         value_parser = duration
     )]
     pub(crate) timeout: Duration,
+
+    /// TCP keep-alive: silence before the first probe / between probes / how many; or off
+    #[arg(long, default_value_t = Keepalive::DEFAULT, value_name = "IDLE/INTERVAL/COUNT")]
+    pub(crate) keepalive: Keepalive,
 
     /// Messages are hexadecimal
     #[arg(long)]

@@ -1,7 +1,8 @@
 //! `call`: messages out, replies in, both at the same time.
 //!
 //! Two futures in one task: `Sender` and `Receiver`, which tell each other their counts, and a watchdog that
-//! looks at both. Standard input is read by a thread, since reading it can't be cancelled.
+//! looks at both. Standard input is read by a thread, since reading it can't be cancelled; on a terminal, a third
+//! future, the [`Session`], makes messages of keys.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -14,15 +15,20 @@ use ringframe_io::{ReadError, WriteError};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use self::session::Session;
 use crate::args::Call;
-use crate::failure::{Code, Failure, link_error};
+use crate::ending::{self, Ending, link_error};
+use crate::failure::{Code, Failure};
 use crate::filter::{Printer, longest_line, read_line};
 use crate::output::{Output, Verbosity};
+use crate::text::plural;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::watched::Watched;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{net, runtime, transport};
 
+#[cfg_attr(not(unix), path = "call/no_session.rs")]
+mod session;
 mod udp;
 
 /// How long is waited for more once all replies are there.
@@ -43,78 +49,126 @@ pub(crate) fn run(args: Call, output: Output) -> Result<(), Failure> {
 }
 
 async fn call(args: Call, output: Output) -> Result<(), Failure> {
-    let format = args.wire.format(DEFAULT_MAX_FRAME)?;
+    let Call { address, messages, timeout, send_hex, wire, .. } = args;
+    let format = wire.format(DEFAULT_MAX_FRAME)?;
     let max_frame = format.max_frame();
-    let fields = args.wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
-    let planned = (!args.messages.is_empty()).then_some(args.messages.len() as u64);
-    let fits_frame = |message: &[u8]| {
-        let mut header = [0; ringframe::MAX_HEADER];
-        let header = format.write(&fields, message.len() as u64, &mut header)?;
-        let (frame, limit) = (header as u64 + message.len() as u64, max_frame);
-        if frame > limit { Err(ringframe::EncodeError::TooLong { frame, limit }) } else { Ok(()) }
+    let fields = wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
+    let planned = (!messages.is_empty()).then_some(messages.len() as u64);
+    let check = {
+        let fields = fields.clone();
+        move |message: &[u8]| fits_frame(message, &format, &fields)
     };
-    let check =
-        |message: &[u8]| fits_frame(message).map_err(|error| Failure::new(Code::Other, error.to_string()));
-    let messages = messages(args.messages, args.send_hex, Longest::Frame(max_frame), check)?;
+    let messages = if messages.is_empty() && session::is_possible() {
+        None
+    } else {
+        Some(self::messages(messages, send_hex, Longest::Frame(max_frame), &check)?)
+    };
 
     let key = args.key.read()?;
-    let stream = net::connect(&args.address, args.timeout).await?;
-    output.say(Verbosity::Verbose, || format!("connected to {}", args.address));
+    let stream = net::connect(&address, timeout).await?;
+    net::keep_alive(&stream, args.keepalive, timeout);
+    output.say(Verbosity::Verbose, || format!("connected to {address}"));
     let state = State::new(args.replies, planned);
-    let (read, write) = transport::begin(stream, key.as_ref(), &args.address, args.timeout).await?;
+    let (read, write) = transport::begin(stream, key.as_ref(), &address, timeout).await?;
     let reader = Reader::with_capacity(Watched { io: read, moved: &state.progress }, format, RING)?;
     let writer = Writer::with_capacity(Watched { io: write, moved: &state.progress }, format, RING)?;
-    let mut receiver =
-        Receiver { reader, printer: Printer::new(args.show, output), max_frame, state: &state };
+    let (mut session, messages) = match messages {
+        Some(messages) => (None, messages),
+        None => {
+            let (session, messages) = Session::start(send_hex, check)?;
+            (Some(session), messages)
+        }
+    };
+    let on_terminal = session.is_some();
+    let printer = match &session {
+        Some(session) => Printer::among_others(session.printer(), args.show, output),
+        None => Printer::new(args.show, output),
+    };
+    let mut receiver = Receiver { reader, printer, max_frame, address: &address, output, state: &state };
     let batch = Vec::new().into_iter();
-    let mut sender = Sender { writer, messages, batch, fields, half_close: args.half_close, state: &state };
+    let mut sender =
+        Sender { writer, messages, batch, fields, half_close: args.half_close, output, state: &state };
 
     let result = {
         let receiving = receiver.run();
         let sending = sender.run();
-        tokio::pin!(receiving, sending);
-        let mut sent = None;
+        let typing = async {
+            match &mut session {
+                Some(session) => session.run().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(receiving, sending, typing);
+        let (mut sent, mut received) = (None, false);
         loop {
+            // A peer that has said all that was wanted may still listen to the rest of the input. A user would not
+            // know what is the matter.
+            if received && (sent.is_some() || on_terminal || !state.has_enough()) {
+                break Ok(sent);
+            }
             tokio::select! {
-                received = &mut receiving => break received.map(|()| sent),
+                result = &mut receiving, if !received => match result {
+                    Ok(()) => received = true,
+                    Err(failure) => break Err(failure),
+                },
                 result = &mut sending, if sent.is_none() => match result {
                     // What can't be encoded, or read here, is our own failure; replies to what was sent still come.
                     // After a failed send they do as well, and say more than it does.
                     Err(failure) => { state.no_more_to_send(); sent = Some(Err(failure)); }
                     Ok(()) => sent = Some(Ok(())),
                 },
-                () = watchdog(&state, args.timeout) => {
+                Err(failure) = &mut typing => break Err(failure),
+                () = watchdog(&state, timeout) => {
                     let (got, of) = (state.received.get(), state.expected_now());
                     break Err(Failure::new(Code::Connection, format!(
-                        "{}: no progress for {}: {got} of {of} replies came",
-                        args.address,
-                        humantime::format_duration(args.timeout),
+                        "{address}: no progress for {}: {got} of {of} replies came",
+                        humantime::format_duration(timeout),
                     )));
                 }
             }
         }
     };
     receiver.printer.flush()?;
+    let all_sent = match &session {
+        Some(session) => !session.has_unsent() && (state.all_sent.get() || state.awaits_input.get()),
+        None => state.all_sent.get(),
+    };
+    let was_open = session.as_ref().is_some_and(Session::is_open);
+    // What is said from here on is below the line that was being typed.
+    drop(session);
     // A protocol error or a closed standard output says more than the send that failed because of it.
     let sent = result?;
     let (got, of) = (state.received.get(), state.expected_now());
     match sent {
         Some(Err(Unsent::Message(failure))) => return Err(failure),
         Some(Err(Unsent::Write(error))) => {
-            return Err(Failure::write(&format!("{got} of {of} replies came"), &error));
+            return Err(Failure::write(&format!("{address}: {got} of {of} replies came"), &error));
         }
         Some(Ok(())) | None => {}
     }
-    let enough = args.replies.is_some_and(|wanted| got >= wanted);
     let missing = match () {
         () if got < of => "",
-        () if !state.all_sent.get() && !enough => ", and not every message was sent",
-        () => return Ok(()),
+        () if !all_sent => ", and not every message was sent",
+        () => {
+            if was_open {
+                output.say(Verbosity::Normal, || format!("{address} closed the connection"));
+            }
+            return Ok(());
+        }
     };
     Err(Failure::new(
-        Code::Connection,
-        format!("{} closed the connection: {got} of {of} replies came{missing}", args.address),
+        Ending::Closed.code(),
+        format!("{address} closed the connection: {got} of {of} replies came{missing}"),
     ))
+}
+
+/// Whether the wire format carries a message.
+fn fits_frame(message: &[u8], format: &Limited<Checked>, fields: &[u8]) -> Result<(), Failure> {
+    let mut header = [0; ringframe::MAX_HEADER];
+    let refuse = |error: ringframe::EncodeError| Failure::new(Code::Other, error.to_string());
+    let header = format.write(fields, message.len() as u64, &mut header).map_err(refuse)?;
+    let (frame, limit) = (header as u64 + message.len() as u64, format.max_frame());
+    if frame > limit { Err(refuse(ringframe::EncodeError::TooLong { frame, limit })) } else { Ok(()) }
 }
 
 /// What both directions know of each other.
@@ -154,6 +208,11 @@ impl State {
     /// How many replies there should be, as far as is known now.
     fn expected_now(&self) -> u64 {
         self.wanted.or(self.planned).unwrap_or(self.sent.get())
+    }
+
+    /// Whether as many replies are there as were asked for by number.
+    fn has_enough(&self) -> bool {
+        self.wanted.is_some_and(|wanted| self.received.get() >= wanted)
     }
 
     /// Whether everything is sent and answered.
@@ -210,6 +269,7 @@ struct Sender<'s> {
     batch: std::vec::IntoIter<Message>,
     fields: Vec<u8>,
     half_close: bool,
+    output: Output,
     state: &'s State,
 }
 
@@ -226,7 +286,10 @@ impl Sender<'_> {
             self.state.changed.notified().await;
         }
         // The peer may be gone already; the receiver says what that means.
-        let _ = self.writer.shutdown().await;
+        if self.writer.shutdown().await.is_ok() {
+            let sent = self.state.sent.get();
+            self.output.say(Verbosity::Verbose, || format!("half-closed after {}", plural(sent, "message")));
+        }
         Ok(())
     }
 
@@ -280,6 +343,8 @@ struct Receiver<'s> {
     reader: Reader<Watched<'s, ReadHalf>, Limited<Checked>, Box<[u8]>>,
     printer: Printer,
     max_frame: u64,
+    address: &'s str,
+    output: Output,
     state: &'s State,
 }
 
@@ -297,12 +362,18 @@ impl Receiver<'_> {
             // The end comes first, so that a peer that never stops is not listened to for ever.
             let event = tokio::select! {
                 biased;
-                () = &mut afterwards => return Ok(()),
+                () = &mut afterwards => {
+                    self.report("open, and left", None);
+                    return Ok(());
+                }
                 event = self.reader.read_event(self.max_frame) => event,
             };
             let event = match event {
                 Ok(Some(event)) => event,
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    self.report(Ending::Closed.word(), None);
+                    return Ok(());
+                }
                 Err(error) => {
                     self.printer.flush()?;
                     return self.ended(&error);
@@ -319,15 +390,26 @@ impl Receiver<'_> {
         }
     }
 
+    /// Says how the link ended, as servers do.
+    fn report(&self, why: &str, detail: Option<&str>) {
+        let Printer { frames, offset, .. } = self.printer;
+        let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+        self.output.say(Verbosity::Verbose, || {
+            format!("{}: {}, {offset} bytes, {why}{detail}", self.address, plural(frames, "frame"))
+        });
+    }
+
     fn ended(&self, error: &ReadError<io::Error>) -> Result<(), Failure> {
+        let (ending, said) = ending::of(error);
+        self.report(ending.word(), Some(&said));
         // A peer that resets after its last reply has said everything.
         if self.state.is_complete() && matches!(error, ReadError::Io(error) if link_error(error).is_none()) {
             return Ok(());
         }
         let (got, of) = (self.state.received.get(), self.state.expected_now());
         let whom = match error {
-            ReadError::Io(_) => format!("{got} of {of} replies came"),
-            _ => format!("reply {}", got + 1),
+            ReadError::Io(_) => format!("{}: {got} of {of} replies came", self.address),
+            _ => format!("{}: reply {}", self.address, got + 1),
         };
         Err(Failure::read(&whom, error))
     }
@@ -428,10 +510,7 @@ fn read_lines(to: &mpsc::Sender<Vec<Message>>, hex: bool, longest: Longest) {
         number += 1;
         let message = match read_line(&mut input, &mut line, longest_line(longest.bytes(), hex)) {
             Ok(false) => break,
-            Ok(true) if !hex => Ok(line),
-            Ok(true) => hex::decode(line.trim_ascii()).map_err(|error| {
-                Failure::new(Code::Other, format!("line {number} is not hexadecimal: {error}"))
-            }),
+            Ok(true) => line_bytes(line, hex, &format!("line {number}")),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(longest.refuse(&format!("standard input, line {number},")))
             }
@@ -449,4 +528,13 @@ fn read_lines(to: &mpsc::Sender<Vec<Message>>, hex: bool, longest: Longest) {
         }
     }
     let _ = to.blocking_send(batch);
+}
+
+/// The message that a line is.
+fn line_bytes(line: Vec<u8>, hex: bool, which: &str) -> Result<Vec<u8>, Failure> {
+    if !hex {
+        return Ok(line);
+    }
+    hex::decode(line.trim_ascii())
+        .map_err(|error| Failure::new(Code::Other, format!("{which} is not hexadecimal: {error}")))
 }

@@ -69,7 +69,7 @@ async fn exec(args: Exec, output: Output) -> Result<u8, Failure> {
     let key = key.read()?;
     let stream = net::connect(&address, patience).await?;
     // A command may be silent for long; a server that is gone should not be waited for.
-    net::keep_alive(&stream);
+    net::keep_alive(&stream, net::Keepalive::DEFAULT, patience);
     output.say(Verbosity::Verbose, || format!("connected to {address}"));
     // The sending side stays open until the reply has ended: its end would say that we are gone.
     let (read, write) = transport::begin(stream, key.as_ref(), &address, patience).await?;

@@ -3,8 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
-use ringframe_io::noise::LinkError;
 use ringframe_io::{ReadError, WriteError};
+
+use crate::ending::{self, Ending};
 
 /// The exit codes; 0 is success, 2 is also what clap exits with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,57 +101,32 @@ impl Failure {
         }
     }
 
+    /// The terminal can't be used.
+    #[cfg(unix)]
+    pub(crate) fn terminal(error: io::Error) -> Self {
+        Self::new(Code::Other, format!("can't use the terminal: {error}"))
+    }
+
+    /// Ended by a signal, as a shell would report that.
+    #[cfg(unix)]
+    pub(crate) fn signal(number: i32) -> Self {
+        Self { code: u8::try_from(128 + number).unwrap_or(u8::MAX), message: None }
+    }
+
     /// Reading frames from `whom` failed.
     pub(crate) fn read(whom: &str, error: &ReadError<io::Error>) -> Self {
-        let code = match error {
-            ReadError::Protocol(_) | ReadError::Truncated(_) => Code::Protocol,
-            ReadError::Io(error) => transport_code(error),
-            _ => Code::Connection,
-        };
-        Self::new(code, format!("{whom}: {error}"))
+        let (ending, said) = ending::of(error);
+        Self::new(ending.code(), format!("{whom}: {said}"))
     }
 
     /// Writing frames to `whom` failed.
     pub(crate) fn write(whom: &str, error: &WriteError<io::Error>) -> Self {
-        let code = match error {
-            WriteError::Encode(_) => Code::Other,
-            WriteError::Io(error) => transport_code(error),
-            _ => Code::Connection,
-        };
-        Self::new(code, format!("{whom}: {error}"))
-    }
-}
-
-/// What is wrong with an authenticated link, if that is why its transport failed.
-pub(crate) fn link_error(error: &io::Error) -> Option<&LinkError> {
-    error.get_ref()?.downcast_ref()
-}
-
-/// What an error of the transport ends with.
-fn transport_code(error: &io::Error) -> Code {
-    match link_error(error) {
-        Some(LinkError::Authentication | LinkError::Truncated) => Code::Integrity,
-        Some(LinkError::Length { .. } | LinkError::AfterEnd) => Code::Protocol,
-        None if is_connection(error) => Code::Connection,
-        Some(_) | None => Code::Other,
+        let (ending, said) = ending::of(error);
+        Self::new(ending.code(), format!("{whom}: {said}"))
     }
 }
 
 /// Whether an error says that the peer or the way to it is gone, rather than something here.
 pub(crate) fn is_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{
-        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,
-        NetworkUnreachable, NotConnected, TimedOut,
-    };
-    matches!(
-        error.kind(),
-        BrokenPipe
-            | ConnectionAborted
-            | ConnectionRefused
-            | ConnectionReset
-            | HostUnreachable
-            | NetworkUnreachable
-            | NotConnected
-            | TimedOut
-    )
+    error.kind() == io::ErrorKind::ConnectionRefused || Ending::from(error).code() == Code::Connection
 }

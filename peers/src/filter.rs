@@ -153,9 +153,13 @@ fn print_all<R: Read, H: Header, B: Store>(
 
 /// Prints payloads, as whole frames or in the pieces of large ones, at constant memory.
 pub(crate) struct Printer {
-    out: io::BufWriter<io::Stdout>,
+    out: Box<dyn Write>,
     show: Show,
     json: bool,
+    /// Whether payloads that are printed as they are get a line end, where they have none.
+    apart: bool,
+    /// Whether the payload under way has none yet.
+    needs_end: bool,
     line: String,
     escaper: Escaper,
     /// How many frames were printed.
@@ -168,10 +172,22 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(show: Show, output: Output) -> Self {
+        Self::to(Box::new(buffered_stdout()), false, show, output)
+    }
+
+    /// One that prints among other things: each payload on lines of its own.
+    #[cfg(unix)]
+    pub(crate) fn among_others(out: impl Write + 'static, show: Show, output: Output) -> Self {
+        Self::to(Box::new(io::BufWriter::with_capacity(RING, out)), true, show, output)
+    }
+
+    fn to(out: Box<dyn Write>, apart: bool, show: Show, output: Output) -> Self {
         Self {
-            out: buffered_stdout(),
+            out,
             show,
             json: output.json,
+            apart,
+            needs_end: false,
             line: String::new(),
             escaper: Escaper::default(),
             frames: 0,
@@ -208,6 +224,7 @@ impl Printer {
     /// A frame larger than the ring has no content in JSON, which would need it in one piece.
     fn begin(&mut self, header: &[u8], payload: u64, whole: Option<&[u8]>) -> Result<(), Failure> {
         self.length = header.len() as u64 + payload;
+        self.needs_end = self.apart;
         if !self.json {
             return Ok(());
         }
@@ -232,6 +249,7 @@ impl Printer {
             return Ok(());
         }
         if self.show.raw {
+            self.needs_end = self.apart && piece.last() != Some(&b'\n');
             return self.out.write_all(piece).map_err(Failure::stdout);
         }
         self.line.clear();
@@ -246,7 +264,7 @@ impl Printer {
     fn end(&mut self) -> Result<(), Failure> {
         self.frames += 1;
         self.offset += self.length;
-        if self.json || self.show.raw {
+        if self.json || (self.show.raw && !self.needs_end) {
             return Ok(());
         }
         self.line.clear();

@@ -13,6 +13,7 @@ mod bench;
 mod call;
 mod content;
 mod demo;
+mod ending;
 mod exec;
 mod failure;
 mod file_wire;

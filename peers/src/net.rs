@@ -23,6 +23,20 @@ impl Keepalive {
         interval: Duration::from_secs(10),
         count: 3,
     }));
+
+    /// What to ask of a connection. While something that was sent is not acknowledged, there are no probes, and the
+    /// system would go on sending it for a quarter of an hour: a user time-out gives that no longer than the probes.
+    /// It would also cut off a peer that answers but takes nothing, for which there is `patience`; so where that is
+    /// longer there is none.
+    pub(crate) fn options(self, patience: Duration) -> tcp::Options {
+        let silence = |tcp::Keepalive { idle, interval, count }| {
+            Duration::saturating_add(idle, Duration::saturating_mul(interval, count))
+        };
+        // Elsewhere there is no such option.
+        let possible = cfg!(any(target_os = "linux", target_os = "android", target_os = "fuchsia"));
+        let user_timeout = self.0.map(silence).filter(|silence| possible && patience <= *silence);
+        tcp::Options { keepalive: self.0, user_timeout, ..tcp::Options::default() }
+    }
 }
 
 impl fmt::Display for Keepalive {
@@ -82,10 +96,10 @@ pub(crate) async fn connect(address: &str, timeout: Duration) -> Result<TcpStrea
     within(address, timeout, attempt).await
 }
 
-/// Probes a connected peer when it is silent. A courtesy: a socket that is closed already fails here, and then says so
-/// when read.
-pub(crate) fn keep_alive(stream: &TcpStream) {
-    let _ = tcp::Options { keepalive: Keepalive::DEFAULT.0, ..tcp::Options::default() }.apply(stream);
+/// Probes a connected peer when it is silent, see [`Keepalive::options`]. A courtesy: a socket that is closed already
+/// fails here, and then says so when read.
+pub(crate) fn keep_alive(stream: &TcpStream, keepalive: Keepalive, patience: Duration) {
+    let _ = keepalive.options(patience).apply(stream);
 }
 
 async fn within<T>(

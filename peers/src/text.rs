@@ -54,8 +54,13 @@ pub(crate) fn readable_path(path: &Path) -> String {
     readable(path.as_os_str().as_encoded_bytes())
 }
 
+/// A number of things: `1 frame`, `2 frames`.
+pub(crate) fn plural(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Whether more bytes could make these, which are not valid, a character.
-fn begins_a_character(bytes: &[u8]) -> bool {
+pub(crate) fn begins_a_character(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }
 

@@ -66,7 +66,7 @@ impl Client {
         let key = args.key.read()?;
         let stream = net::connect(address, args.timeout).await?;
         // The server is given its time; that its machine is gone is noticed.
-        net::keep_alive(&stream);
+        net::keep_alive(&stream, net::Keepalive::DEFAULT, args.timeout);
         output.say(Verbosity::Verbose, || format!("connected to {address}"));
         let (read, write) = transport::begin(stream, key.as_ref(), address, args.timeout).await?;
         let reader = Reader::with_capacity(read, format, RING)?;

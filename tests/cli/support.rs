@@ -207,7 +207,12 @@ impl Stream {
     }
 
     pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.shared.0.lock().unwrap().bytes).into_owned()
+        String::from_utf8_lossy(&self.since(0)).into_owned()
+    }
+
+    /// What came behind the first so many bytes.
+    pub(crate) fn since(&self, offset: usize) -> Vec<u8> {
+        self.shared.0.lock().unwrap().bytes[offset..].to_vec()
     }
 
     /// Waits until that many lines have all these words, or the text as a whole for one line, and answers
@@ -222,7 +227,7 @@ impl Stream {
     }
 
     /// Waits for the end of the stream.
-    fn end(&self) -> Vec<u8> {
+    pub(crate) fn end(&self) -> Vec<u8> {
         self.wait(|_, ended| ended).unwrap_or_else(|text| panic!("the stream did not end:\n{text}"));
         self.shared.0.lock().unwrap().bytes.clone()
     }
@@ -282,7 +287,7 @@ impl Server {
         Self::run(command)
     }
 
-    fn run(command: Command) -> Self {
+    pub(crate) fn run(command: Command) -> Self {
         let process = Process::spawn(command);
         let lines = process.stdout.wait_for(1, &["listening"]);
         let address = lines.trim_end().rsplit_once(' ').expect("`listening on HOST:PORT`").1.to_owned();

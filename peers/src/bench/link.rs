@@ -18,7 +18,8 @@ use ringframe_io::{ReadError, WriteError};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Extent, Plan, Tally};
-use crate::failure::{Code, Failure, link_error};
+use crate::ending::link_error;
+use crate::failure::{Code, Failure};
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::watched::Watched;
 use crate::wire::RING;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringframe::{Checked, Limited};
-use ringframe_io::noise::{self, Key, LinkError};
+use ringframe_io::noise::{self, Key};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError, tcp};
 use serde_json::json;
@@ -27,8 +27,10 @@ use tokio::time::{sleep, timeout};
 use self::files::Files;
 use self::mirror::{Answer, Mirror};
 use crate::args::{self, Limits, Serve, Server};
-use crate::failure::{Code, Failure, is_connection, link_error};
+use crate::ending::{self, Ending, link_error};
+use crate::failure::{Code, Failure, is_connection};
 use crate::output::{Output, Verbosity};
+use crate::text::plural;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{key, net, runtime, transport};
@@ -227,7 +229,7 @@ impl Doorkeeper {
             inside: HashMap::new(),
             max_connections: limits.max_connections as usize,
             max_per_address: limits.max_per_address,
-            options: tcp::Options { keepalive: limits.keepalive.0, ..tcp::Options::default() },
+            options: limits.keepalive.options(limits.write_time),
             turned_away: 0,
             output,
         }
@@ -275,8 +277,7 @@ impl Doorkeeper {
         } else {
             let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
             self.output.say(Verbosity::Verbose, || {
-                let s = if frames == 1 { "" } else { "s" };
-                format!("{peer}: {frames} frame{s}, {bytes} bytes, {why}{detail}")
+                format!("{peer}: {}, {bytes} bytes, {why}{detail}", plural(frames, "frame"))
             });
         }
     }
@@ -381,50 +382,16 @@ impl Link {
             let _ = timeout(LINGER, reader.get_ref().drain()).await;
         }
         let (why, detail) = match &end {
-            End::Closed => ("closed", None),
+            End::Closed => (Ending::Closed.word(), None),
             End::Stopped => ("server stopped", None),
-            End::Read(error) => describe_read(error),
-            End::Write(error) => describe_write(error),
+            End::Read(error) => describe(ending::of(error)),
+            End::Write(error) => describe(ending::of(error)),
             End::Other { why, detail } => (*why, Some(detail.clone())),
         };
         Ended { frames, bytes, why, detail }
     }
 }
 
-/// Why reading ended, in the words of the command line's contract.
-fn describe_read(error: &ReadError<io::Error>) -> (&'static str, Option<String>) {
-    let why = match error {
-        ReadError::Protocol(_) => "broke the protocol",
-        ReadError::Truncated(_) => "closed inside a frame",
-        ReadError::Idle { .. } => "silent",
-        ReadError::TooSlow { .. } => "too slow",
-        ReadError::Io(error) => return describe_io(error),
-        _ => "failed",
-    };
-    (why, Some(error.to_string()))
-}
-
-fn describe_write(error: &WriteError<io::Error>) -> (&'static str, Option<String>) {
-    let why = match error {
-        WriteError::Stalled { .. } => "too slow",
-        WriteError::WriteZero => "reset",
-        WriteError::Io(error) => return describe_io(error),
-        _ => "failed",
-    };
-    (why, Some(error.to_string()))
-}
-
-fn describe_io(error: &io::Error) -> (&'static str, Option<String>) {
-    let why = match (link_error(error), error.kind()) {
-        (Some(LinkError::Authentication), _) => "tampered",
-        (Some(LinkError::Truncated), _) => "cut off",
-        (Some(LinkError::Length { .. } | LinkError::AfterEnd), _) => "broke the protocol",
-        (
-            None,
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted,
-        ) => "reset",
-        (None, io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable) => "silent",
-        _ => "failed",
-    };
-    (why, Some(error.to_string()))
+fn describe((ending, said): (Ending, String)) -> (&'static str, Option<String>) {
+    (ending.word(), Some(said))
 }

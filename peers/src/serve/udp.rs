@@ -18,6 +18,7 @@ use crate::args::Server;
 use crate::failure::{Code, Failure, is_connection};
 use crate::net::{self, DATAGRAM};
 use crate::output::{Output, Verbosity};
+use crate::text::plural;
 
 pub(super) async fn serve(answer: Answer, server: &Server, output: Output) -> Result<(), Failure> {
     let socket = net::listen_udp(&server.listen, server.expose).await?;
@@ -164,8 +165,7 @@ impl Mirror {
             return;
         }
         self.output.say(Verbosity::Verbose, || {
-            let s = if datagrams == 1 { "" } else { "s" };
-            let mut text = format!("{datagrams} datagram{s}, {bytes} bytes, {answered} answered");
+            let mut text = format!("{}, {bytes} bytes, {answered} answered", plural(datagrams, "datagram"));
             for (count, why) in [
                 (too_large, format!("of more than {} bytes", self.largest)),
                 (amplifying, "smaller than their answer".into()),

@@ -93,16 +93,20 @@ impl Watch {
         }
     }
 
-    /// Counts the time until the result is dropped as waited, also where a future is cancelled. `now` is the
-    /// clock that the waiting goes by.
+    /// Counts the time until the result is dropped as waited. `now` is the clock that the waiting goes by.
     pub(crate) fn waiting(&mut self, now: fn() -> Instant) -> impl Drop + '_ {
-        struct Waiting<'w>(&'w mut Duration, Instant, fn() -> Instant);
-        impl Drop for Waiting<'_> {
-            fn drop(&mut self) {
-                let Self(spent, since, now) = self;
-                **spent = spent.saturating_add(now().saturating_duration_since(*since));
-            }
-        }
-        Waiting(&mut self.spent, now(), now)
+        counted(&mut self.spent, now)
     }
+}
+
+/// Adds the time until the result is dropped to `spent`, also where a future is cancelled.
+pub(crate) fn counted(spent: &mut Duration, now: fn() -> Instant) -> impl Drop + '_ {
+    struct Waiting<'w>(&'w mut Duration, Instant, fn() -> Instant);
+    impl Drop for Waiting<'_> {
+        fn drop(&mut self) {
+            let Self(spent, since, now) = self;
+            **spent = spent.saturating_add(now().saturating_duration_since(*since));
+        }
+    }
+    Waiting(spent, now(), now)
 }

@@ -15,7 +15,7 @@ use ::tokio::time::Instant;
 use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header, Status, Store};
 
 use crate::access::access;
-use crate::patience::Watch;
+use crate::patience::{Watch, counted};
 use crate::{Patience, ReadError, WriteError, incoming, outgoing};
 
 /// Reads frames from `R`.
@@ -188,6 +188,8 @@ pub struct Writer<W, H, B> {
     io: W,
     encoder: Encoder<H, B>,
     patience: Option<Duration>,
+    /// Time spent in writes since the last byte went, also in those that were dropped.
+    stalled: Duration,
 }
 
 impl<W, H: Header> Writer<W, H, Box<[u8]>> {
@@ -203,11 +205,12 @@ impl<W, H: Header> Writer<W, H, Box<[u8]>> {
 impl<W, H, B> Writer<W, H, B> {
     /// A writer that goes on with an encoder, and what is queued in it.
     pub const fn new(io: W, encoder: Encoder<H, B>) -> Self {
-        Self { io, encoder, patience: None }
+        Self { io, encoder, patience: None, stalled: Duration::ZERO }
     }
 
     /// Sets how long the peer may take no byte before a write is given up as [`WriteError::Stalled`]; `None`, the
-    /// default: for ever. It needs tokio's time driver.
+    /// default: for ever. Only time spent waiting in a write counts, and dropping one does not begin anew. It needs
+    /// tokio's time driver.
     pub const fn set_patience(&mut self, patience: Option<Duration>) {
         self.patience = patience;
     }
@@ -322,21 +325,13 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
     pub async fn write_raw(&mut self, bytes: &[u8]) -> Result<usize, WriteError<io::Error>> {
         self.encoder.raw(&[])?;
         while !self.encoder.is_empty() || !bytes.is_empty() {
-            let slices = outgoing::slices(&self.encoder, bytes);
             let queued = self.encoder.capacity() - self.encoder.free();
-            match within(self.patience, self.io.write_vectored(&slices)).await {
-                Some(Ok(0)) => return Err(WriteError::WriteZero),
-                Some(Ok(n)) => {
-                    self.encoder.advance(n);
-                    match n.saturating_sub(queued) {
-                        0 => {}
-                        raw if raw <= bytes.len() => return Ok(raw),
-                        given => return Err(EncodeError::Overrun { given, left: bytes.len() as u64 }.into()),
-                    }
-                }
-                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Some(Err(error)) => return Err(WriteError::Io(error)),
-                None => return Err(WriteError::Stalled { allowed: self.patience.unwrap_or_default() }),
+            let n = self.write(bytes).await?;
+            self.encoder.advance(n);
+            match n.saturating_sub(queued) {
+                0 => {}
+                raw if raw <= bytes.len() => return Ok(raw),
+                given => return Err(EncodeError::Overrun { given, left: bytes.len() as u64 }.into()),
             }
         }
         Ok(0)
@@ -361,16 +356,32 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
     /// Writes what is pending, then `direct`, which belongs to an announced payload.
     async fn drain(&mut self, mut direct: &[u8]) -> Result<(), WriteError<io::Error>> {
         while !self.encoder.is_empty() || !direct.is_empty() {
-            let slices = outgoing::slices(&self.encoder, direct);
-            match within(self.patience, self.io.write_vectored(&slices)).await {
-                Some(Ok(0)) => return Err(WriteError::WriteZero),
-                Some(Ok(n)) => direct = outgoing::sent(&mut self.encoder, direct, n)?,
-                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Some(Err(error)) => return Err(WriteError::Io(error)),
-                None => return Err(WriteError::Stalled { allowed: self.patience.unwrap_or_default() }),
-            }
+            let n = self.write(direct).await?;
+            direct = outgoing::sent(&mut self.encoder, direct, n)?;
         }
         Ok(())
+    }
+
+    /// Writes some of what is pending and of `direct`; answers how many bytes went, which are still to be counted as
+    /// sent.
+    async fn write(&mut self, direct: &[u8]) -> Result<usize, WriteError<io::Error>> {
+        loop {
+            let slices = outgoing::slices(&self.encoder, direct);
+            let left = self.patience.map(|allowed| allowed.saturating_sub(self.stalled));
+            let waiting = left.map(|_| counted(&mut self.stalled, || Instant::now().into_std()));
+            let result = within(left, self.io.write_vectored(&slices)).await;
+            drop(waiting);
+            match result {
+                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // What comes next has all of the time again.
+                _ => self.stalled = Duration::ZERO,
+            }
+            return match result {
+                Some(Ok(0)) => Err(WriteError::WriteZero),
+                Some(result) => result.map_err(WriteError::Io),
+                None => Err(WriteError::Stalled { allowed: self.patience.unwrap_or_default() }),
+            };
+        }
     }
 
     /// What came of an operation that moves no bytes; `None`: once more.

@@ -442,7 +442,7 @@ mod patience {
 
     use ringframe::formats::{self, U32Be};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-    use tokio::time::{Instant, sleep};
+    use tokio::time::{Instant, sleep, timeout};
 
     use super::*;
 
@@ -493,7 +493,7 @@ mod patience {
                 let call = async { reader.read_frame().await.map(|frame| frame.is_some()) };
                 let result = match dropped_after {
                     None => call.await,
-                    Some(time) => match tokio::time::timeout(time, call).await {
+                    Some(time) => match timeout(time, call).await {
                         Ok(result) => result,
                         Err(_) => continue,
                     },
@@ -628,6 +628,38 @@ mod patience {
         let read = async { far.read_to_end(&mut sent).await.expect("what was sent") };
         tokio::join!(rest, read);
         assert_eq!(sent, stream.wire);
+    }
+
+    /// Who waits for other things as well drops the write each time one comes.
+    #[tokio::test(start_paused = true)]
+    async fn dropped_writes_to_a_peer_that_takes_nothing() {
+        let (near, mut far) = duplex(16);
+        let stream = u32_be(&[60]);
+        let mut writer = Writer::with_capacity(near, stream.format, STORE).expect("a store");
+        writer.set_patience(Some(5 * SECOND));
+        writer.push(&[], &stream.frames[0].1).await.expect("room for it");
+        for raw in [false, true] {
+            let begin = Instant::now();
+            let error = loop {
+                let write = async {
+                    if raw { writer.write_raw(b"raw").await.map(|_| ()) } else { writer.flush().await }
+                };
+                tokio::select! {
+                    biased;
+                    result = write => break result.expect_err("the peer takes nothing"),
+                    () = sleep(3 * SECOND / 2) => {}
+                }
+            };
+            assert!(matches!(error, WriteError::Stalled { allowed } if allowed == 5 * SECOND), "{error}");
+            assert_passed(begin, 5 * SECOND);
+        }
+        // A byte that goes begins the time anew.
+        timeout(4 * SECOND, writer.flush()).await.expect_err("not yet");
+        far.read_exact(&mut [0; 16]).await.expect("what was sent");
+        let begin = Instant::now();
+        timeout(4 * SECOND, writer.flush()).await.expect_err("not yet");
+        writer.flush().await.expect_err("the peer takes nothing");
+        assert_passed(begin, 5 * SECOND);
     }
 }
 

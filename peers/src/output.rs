@@ -57,6 +57,20 @@ impl Output {
         result.and_then(|()| out.flush()).map_err(Failure::stdout)
     }
 
+    /// Tells of something that happens, from that verbosity on: on standard error, or as a result where those are JSON.
+    pub(crate) fn event(
+        self,
+        from: Verbosity,
+        words: impl FnOnce() -> String,
+        json: impl FnOnce() -> Value,
+    ) -> Result<(), Failure> {
+        if self.json && self.verbosity >= from {
+            return self.result("", json);
+        }
+        self.say(from, words);
+        Ok(())
+    }
+
     /// Says something on standard error, from that verbosity on.
     pub(crate) fn say(self, from: Verbosity, message: impl FnOnce() -> String) {
         if self.verbosity >= from {

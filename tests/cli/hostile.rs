@@ -5,54 +5,39 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::serve::{descriptors, peak_memory};
-use crate::support::{Server, frame, read_frame, until};
+use crate::serve::peak_memory;
+use crate::support::{DEADLINE, Server, frame, read_frame};
 
-/// Asks and is answered all the time, while `attack` runs; answers how often.
-fn meanwhile(server: &Server, attack: impl FnOnce()) -> usize {
+/// Asks and is answered all the time, while `attack` runs; answers how often, and says how long it waited at most.
+pub(crate) fn meanwhile(server: &Server, attack: impl FnOnce()) -> usize {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let honest = scope.spawn(|| {
-            let mut client = server.connect();
-            let mut replies = 0;
+        // Accepted before the attack begins.
+        let mut client = server.connect();
+        let mut ask = move |message: &str| {
+            let asked = Instant::now();
+            client.write_all(&frame(message.as_bytes())).unwrap();
+            assert_eq!(read_frame(&mut client), message.to_uppercase().as_bytes());
+            asked.elapsed()
+        };
+        let (mut replies, mut longest) = (1, ask("the first"));
+        let over = &over;
+        let honest = scope.spawn(move || {
             while !over.load(Ordering::Relaxed) {
-                let message = format!("message {replies}");
-                client.write_all(&frame(message.as_bytes())).unwrap();
-                assert_eq!(read_frame(&mut client), message.to_uppercase().as_bytes());
+                longest = longest.max(ask(&format!("message {replies}")));
                 replies += 1;
             }
+            println!("an honest client had {replies} replies and waited {longest:?} at most");
+            // Not how fast it is, on a machine that may be busy: only that nobody was in the way.
+            assert!(longest < DEADLINE / 2, "{longest:?}");
             replies
         });
         attack();
         over.store(true, Ordering::Relaxed);
         honest.join().unwrap()
     })
-}
-
-#[test]
-fn a_hundred_that_send_half_a_header_and_wait() {
-    let server = Server::start(&["upper", "-v", "--frame-time", "1s"]);
-    let before = descriptors(server.process.pid());
-    let replies = meanwhile(&server, || {
-        let clients: Vec<_> = (0..100)
-            .map(|_| {
-                let mut client = server.connect();
-                client.write_all(b"\0\0").unwrap();
-                client
-            })
-            .collect();
-        let text = server.wait_for_end(100, "too slow");
-        assert!(text.contains("not complete within 1s"), "{text}");
-        for mut client in clients {
-            assert_eq!(client.read(&mut [0]).unwrap_or(0), 0);
-        }
-    });
-    assert!(replies > 100, "{replies}");
-    server.process.stderr.wait_for(101, &[" bytes, "]);
-    until("all descriptors to be closed", || (descriptors(server.process.pid()) <= before).then_some(()));
-    server.stop();
 }
 
 /// A byte now and then does not lengthen the time of a frame.
@@ -101,31 +86,6 @@ fn silence_between_frames() {
         }
     });
     assert!(replies > 100, "{replies}");
-    server.stop();
-}
-
-#[test]
-fn clients_that_never_read() {
-    let server = Server::start(&["upper", "-v", "--write-time", "1s"]);
-    let before = descriptors(server.process.pid());
-    let replies = meanwhile(&server, || {
-        let senders: Vec<_> = [100, 1_000_000]
-            .into_iter()
-            .map(|n| {
-                let mut client = server.connect();
-                let request = frame(&vec![b'x'; n]).repeat(8_000_000 / n);
-                // Until the server has closed it.
-                thread::spawn(move || while client.write_all(&request).is_ok() {})
-            })
-            .collect();
-        let text = server.wait_for_end(2, "too slow");
-        assert!(text.contains("took no byte within 1s"), "{text}");
-        senders.into_iter().for_each(|sender| sender.join().unwrap());
-    });
-    assert!(replies > 10, "{replies}");
-    server.process.stderr.wait_for(3, &[" bytes, "]);
-    until("all descriptors to be closed", || (descriptors(server.process.pid()) <= before).then_some(()));
-    assert!(peak_memory(server.process.pid()).unwrap() < 40 << 20);
     server.stop();
 }
 

@@ -13,6 +13,7 @@ mod files;
 mod filters;
 mod hostile;
 mod keys;
+mod limits;
 mod links;
 mod noise;
 mod output;

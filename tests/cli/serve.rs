@@ -303,48 +303,6 @@ fn sigterm_and_interrupt_end_in_order() {
     }
 }
 
-/// Clients that pipeline all the time: each gets whole replies, then an end between frames.
-#[test]
-fn sigterm_under_load() {
-    let server = Server::start(&["upper"]);
-    thread::scope(|scope| {
-        let clients: Vec<_> = (0..8)
-            .map(|_| {
-                let client = server.connect();
-                let mut writer = client.try_clone().unwrap();
-                scope.spawn(move || while writer.write_all(&frame(&[b'x'; 1000])).is_ok() {});
-                let (counted, count) = std::sync::mpsc::channel();
-                let reading = scope.spawn(move || {
-                    let mut reader = Reader::with_capacity(client, formats::U32_BE, 4096).unwrap();
-                    let mut replies = 0;
-                    loop {
-                        match reader.read_frame() {
-                            Ok(Some(frame)) => assert!(frame.payload() == [b'X'; 1000]),
-                            Ok(None) => break,
-                            // The rest of what we sent was not wanted: a reset, but between frames.
-                            Err(ringframe_io::ReadError::Io(_)) => break,
-                            Err(error) => panic!("{error}"),
-                        }
-                        replies += 1;
-                        if replies == 100 {
-                            counted.send(()).unwrap();
-                        }
-                    }
-                    replies
-                });
-                (count, reading)
-            })
-            .collect();
-        for (count, _) in &clients {
-            count.recv().unwrap();
-        }
-        server.stop();
-        for (_, reading) in clients {
-            assert!(reading.join().unwrap() >= 100);
-        }
-    });
-}
-
 /// A reply that has begun comes to its end.
 #[test]
 fn replies_under_way_finish() {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -316,6 +316,14 @@ impl Server {
 /// and no outgoing connection takes a port of meanwhile.
 pub(crate) fn nobody() -> String {
     TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// An address of this machine that others could have as well; `None`: it has no network.
+pub(crate) fn own_address() -> Option<IpAddr> {
+    // Connecting sends nothing; it tells which address this machine would send from.
+    let outward = UdpSocket::bind("0.0.0.0:0").unwrap();
+    let own = outward.connect("192.0.2.1:9").and_then(|()| outward.local_addr()).ok()?.ip();
+    (!own.is_loopback()).then_some(own)
 }
 
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {

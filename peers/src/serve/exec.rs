@@ -31,6 +31,7 @@ use tokio::signal::unix::SignalKind;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::budget::{DESCRIPTORS, Needs, descriptors};
 use super::{End, Link, Service};
 use crate::args::{ExecLimits, ExecServer};
 use crate::failure::{Code, Failure};
@@ -62,16 +63,10 @@ type LinkWriter = Writer<WriteHalf, Limited<Checked>, Box<[u8]>>;
 /// Closes what this process was given open beside its standard streams, for commands would be given it as well. It
 /// is the first thing done: nothing else is open yet, and what is opened later is closed for commands by default.
 pub(super) fn close_inherited() -> Result<(), Failure> {
-    const FOLDER: &str = "/dev/fd";
-    let cannot = |error| {
-        let why = format!("can't list {FOLDER} for open files that commands must not inherit: {error}");
+    let open = descriptors().map_err(|error| {
+        let why = format!("can't list {DESCRIPTORS} for open files that commands must not inherit: {error}");
         Failure::new(Code::Other, why)
-    };
-    let entries = std::fs::read_dir(FOLDER).map_err(cannot)?;
-    let mut open = Vec::new();
-    for entry in entries {
-        open.extend(entry.map_err(cannot)?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()));
-    }
+    })?;
     for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
         // The folder itself is in the list and closed already.
         let _ = nix::unistd::close(descriptor);
@@ -143,6 +138,18 @@ impl From<WriteError<io::Error>> for Stop {
 }
 
 impl Service for Exec {
+    /// A piece of output.
+    const EACH_NEEDS: Needs = Needs { memory: 1 + PIECE, files: 0 };
+
+    /// Commands: for each its request, in pieces as well, and two files with a piece to be written; two pipes, those two
+    /// files, and what starting it needs for a moment.
+    fn needs(&self) -> Needs {
+        const ARGUMENT: usize = 64;
+        let command = 2 * RING + self.limits.max_args.min(RING) * ARGUMENT + 2 * PIECE;
+        let commands = usize::from(self.limits.max_commands);
+        Needs { memory: commands * command, files: commands * 10 }
+    }
+
     fn guarded(&self) -> Option<&'static str> {
         Some("commands")
     }
@@ -608,8 +615,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             self.kill();
-            // It ends soon, but nobody should have to wait for it.
-            std::thread::spawn(move || child.wait());
+            // It ends soon, but nobody should have to wait for it. Where there is no thread to be had, it stays as an
+            // entry in the system's list of processes until the server ends.
+            let _ = std::thread::Builder::new().spawn(move || child.wait());
         }
     }
 }

@@ -18,9 +18,12 @@ use ringframe::{DecodeError, MAX_HEADER};
 use ringframe_io::{Patience, ReadError, WriteError};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::budget::Needs;
 use super::{End, Link, Service};
 use crate::args;
-use crate::content::{Pieces, ReceiveError, SendError, Sink, Source, SourceError, blocking, receive, send};
+use crate::content::{
+    PIECE, Pieces, ReceiveError, SendError, Sink, Source, SourceError, blocking, receive, send,
+};
 use crate::failure::{Code, Failure};
 use crate::file_wire::{Kind, MAX_HEADER_FRAME, Refusal, Reply, Request, from_json, to_json};
 use crate::output::{Output, Verbosity};
@@ -29,6 +32,9 @@ use crate::text::{readable, readable_path};
 
 /// How often is looked for partial files that nobody wants any more.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
+
+/// What a thread that waits for the disk has in memory, bytes.
+const DISK_THREAD: usize = 64 << 10;
 
 /// How fast a client is expected to hash what it has of a file, bytes per second.
 const HASHING: u64 = 64 << 20;
@@ -81,7 +87,10 @@ async fn sweep(store: Store, output: Output) {
 }
 
 impl Service for Files {
-    const MEMORY: usize = Pieces::SIZE;
+    /// Pieces of content, and one more while a beginning is hashed; a thread for the disk; a list of files, as names and as
+    /// a reply. A file with two handles, and for a moment the folder.
+    const EACH_NEEDS: Needs =
+        Needs { memory: Pieces::SIZE + PIECE + DISK_THREAD + 4 * MAX_HEADER_FRAME, files: 3 };
 
     fn guarded(&self) -> Option<&'static str> {
         self.allow_write.then_some("--allow-write")

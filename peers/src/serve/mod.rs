@@ -5,8 +5,8 @@
 //! grown: thousands of idle clients take a bounded, known amount of memory, where threads would take a
 //! stack each, and a slow client holds up nothing but its own task.
 //!
-//! All limits are in this file: how many connections in `Doorkeeper`, how long they may take in
-//! `Link::open`, how a server stops in `serve`.
+//! All limits are kept here, for every service: how many connections in `Doorkeeper`, how long they may take in
+//! `Link::open`, how a server stops in `serve`. What they come to in memory and in open files is in `budget`.
 
 use std::collections::HashMap;
 use std::io;
@@ -22,8 +22,9 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
+use self::budget::{Memory, Needs};
 use self::files::Files;
 use self::mirror::{Answer, Mirror};
 use crate::args::{self, Limits, Serve, Server};
@@ -35,6 +36,7 @@ use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{key, net, runtime, transport};
 
+mod budget;
 #[cfg(unix)]
 mod exec;
 mod files;
@@ -44,13 +46,21 @@ mod udp;
 /// How long replies under way may take once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// How often is said that connections can't be accepted, as long as that is so.
+const COMPLAINT: Duration = Duration::from_secs(10);
+
 /// How long input is still taken after an error, so that replies already sent are not torn up by a reset.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What a server does with each client.
 trait Service: Send + Sync + 'static {
-    /// Memory that it holds for each client beside the rings, bytes.
-    const MEMORY: usize = 0;
+    /// What it needs for each client beside the rings, the task and the socket.
+    const EACH_NEEDS: Needs = Needs::NOTHING;
+
+    /// What it needs however many clients there are.
+    fn needs(&self) -> Needs {
+        Needs::NOTHING
+    }
 
     /// What of it other machines must not reach as long as there is no key.
     fn guarded(&self) -> Option<&'static str> {
@@ -107,37 +117,36 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
     let address =
         listener.local_addr().map_err(|error| Failure::new(Code::Other, format!("can't listen: {error}")))?;
     output.result(&format!("listening on {address}"), || json!({ "listening": address.to_string() }))?;
-    output.say(Verbosity::Verbose, || {
-        let connections = u64::from(limits.max_connections);
-        let sealed = if keys.is_empty() { 0 } else { noise::tokio::MEMORY };
-        let each = (2 * RING + sealed + S::MEMORY) as u64;
-        format!(
-            "at most {connections} connections with {} of buffers each: {} of buffers",
-            bytesize::ByteSize(each),
-            bytesize::ByteSize(connections * each)
-        )
-    });
+    let max_connections = budget::connections(limits, &*service, output);
 
     // Told to all connections at once: finish what is under way.
     let (stop, stopping) = watch::channel(false);
-    let mut door = Doorkeeper::new(limits, output);
-    loop {
-        tokio::select! {
-            accepted = accept(&listener, output) => {
-                let (stream, peer) = accepted;
-                door.admit(stream, peer, |stream| {
-                    let (service, keys) = (Arc::clone(&service), Arc::clone(&keys));
-                    let (limits, stopping) = (limits.clone(), stopping.clone());
-                    async move {
-                        match Link::open(stream, &keys, format, &limits, stopping).await {
-                            Ok(link) => link.run(&*service).await,
-                            Err(ended) => ended,
-                        }
-                    }
-                });
+    let connection = |stream| {
+        let (service, keys) = (Arc::clone(&service), Arc::clone(&keys));
+        let (limits, stopping) = (limits.clone(), stopping.clone());
+        async move {
+            match Link::open(stream, &keys, format, &limits, stopping).await {
+                Ok(link) => link.run(&*service).await,
+                Err(ended) => ended,
             }
-            Some(ended) = door.tasks.join_next_with_id() => door.goodbye(ended),
+        }
+    };
+    output.say(Verbosity::Verbose, || {
+        let sealed = if keys.is_empty() { 0 } else { noise::tokio::MEMORY };
+        Memory::of(&*service, max_connections, size_of_result(&connection) + sealed).to_string()
+    });
+
+    let mut listener = Listener { listener, complained: None, output };
+    let mut door = Doorkeeper::new(max_connections, limits, output);
+    // An end by a signal is one in order; nobody to print for is the other reason to stop.
+    let mut result = Ok(());
+    while result.is_ok() {
+        tokio::select! {
+            biased;
             () = signals.next() => break,
+            // Who is gone makes room for who comes.
+            Some(ended) = door.tasks.join_next_with_id() => result = door.goodbye(ended),
+            (stream, peer) = listener.accept() => result = door.admit(stream, peer, connection),
         }
     }
     drop(listener);
@@ -145,32 +154,59 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
     let _ = stop.send(true);
     let farewell = async {
         while let Some(ended) = door.tasks.join_next_with_id().await {
-            door.goodbye(ended);
-        }
-    };
-    let result = tokio::select! {
-        result = timeout(FAREWELL, farewell) => {
-            if result.is_err() {
-                output.say(Verbosity::Normal, || "some replies were not finished in time".into());
+            let told = door.goodbye(ended);
+            if result.is_ok() {
+                result = told;
             }
-            Ok(())
         }
-        () = signals.next() => Err(Failure::interrupted()),
     };
+    tokio::select! {
+        finished = timeout(FAREWELL, farewell) => {
+            if finished.is_err() {
+                output.say(Verbosity::Normal, || {
+                    let (n, s) = (door.tasks.len(), if door.tasks.len() == 1 { "" } else { "s" });
+                    format!("{n} connection{s} closed with replies that were not finished in time")
+                });
+            }
+        }
+        () = signals.next() => result = Err(Failure::interrupted()),
+    }
     // What is left behind is dropped here and not by the end of the process: a command is killed then.
     let _ = timeout(LINGER, door.tasks.shutdown()).await;
-    result
+    result.and(door.close())
 }
 
-/// The next connection. A failure to accept concerns one connection, or passes once others end.
-async fn accept(listener: &TcpListener, output: Output) -> (TcpStream, SocketAddr) {
-    loop {
-        match listener.accept().await {
-            Ok(accepted) => return accepted,
-            Err(error) if is_connection(&error) => {}
-            Err(error) => {
-                output.say(Verbosity::Normal, || format!("can't accept a connection: {error}"));
-                sleep(Duration::from_millis(100)).await;
+/// How large what a function answers is, bytes: the state of a task.
+fn size_of_result<A, R>(_: &impl Fn(A) -> R) -> usize {
+    size_of::<R>()
+}
+
+/// Takes connections as they come.
+struct Listener {
+    listener: TcpListener,
+    /// When it was last said that none can be taken.
+    complained: Option<Instant>,
+    output: Output,
+}
+
+impl Listener {
+    /// The next connection. A failure to accept concerns one connection, or passes once others end.
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) if is_connection(&error) => {}
+                Err(error) => {
+                    if self.complained.is_none_or(|complained| complained.elapsed() >= COMPLAINT) {
+                        self.complained = Some(Instant::now());
+                        self.output.say(Verbosity::Normal, || {
+                            format!(
+                                "can't accept connections: {error}; those that come wait until others end"
+                            )
+                        });
+                    }
+                    sleep(Duration::from_millis(100)).await;
+                }
             }
         }
     }
@@ -218,18 +254,20 @@ struct Doorkeeper {
     max_connections: usize,
     max_per_address: u32,
     options: tcp::Options,
+    admitted: u64,
     turned_away: u64,
     output: Output,
 }
 
 impl Doorkeeper {
-    fn new(limits: &Limits, output: Output) -> Self {
+    fn new(max_connections: u32, limits: &Limits, output: Output) -> Self {
         Self {
             tasks: JoinSet::new(),
             inside: HashMap::new(),
-            max_connections: limits.max_connections as usize,
+            max_connections: max_connections as usize,
             max_per_address: limits.max_per_address,
             options: limits.keepalive.options(limits.write_time),
+            admitted: 0,
             turned_away: 0,
             output,
         }
@@ -240,18 +278,19 @@ impl Doorkeeper {
         stream: TcpStream,
         peer: SocketAddr,
         connection: impl FnOnce(TcpStream) -> F,
-    ) {
+    ) -> Result<(), Failure> {
         let too_many = !peer.ip().is_loopback()
             && self.inside.values().filter(|inside| **inside == peer.ip()).count()
                 >= self.max_per_address as usize;
         if too_many || self.tasks.len() >= self.max_connections {
+            // First of all, whatever becomes of what is said.
+            drop(stream);
             self.turned_away += 1;
-            let count = self.turned_away;
-            self.output.say(Verbosity::Verbose, || {
-                let why = if too_many { "too many from this address" } else { "too many connections" };
-                format!("{peer}: turned away, {why} ({count} so far)")
+            let why = if too_many { "too many from this address" } else { "too many connections" };
+            let ended = Ended { frames: 0, bytes: 0, why: "turned away", detail: Some(why.into()) };
+            return self.tell(peer, &ended, || {
+                format!("{peer}: {}, {why} ({} so far)", ended.why, self.turned_away)
             });
-            return;
         }
         self.output.say(Verbosity::Debug, || format!("{peer}: connected"));
         // Options are a courtesy: a socket that is closed already fails here, and then says so when read.
@@ -259,27 +298,38 @@ impl Doorkeeper {
         let connection = connection(stream);
         let task = self.tasks.spawn(async move { (peer, connection.await) });
         self.inside.insert(task.id(), peer.ip());
+        self.admitted += 1;
+        Ok(())
     }
 
-    fn goodbye(&mut self, ended: Result<(task::Id, (SocketAddr, Ended)), JoinError>) {
+    fn goodbye(&mut self, ended: Result<(task::Id, (SocketAddr, Ended)), JoinError>) -> Result<(), Failure> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         self.inside.remove(&id);
         // An error is a bug of ours, which the panic has reported.
-        let Ok((_, (peer, ended))) = ended else { return };
-        if self.output.verbosity < Verbosity::Verbose {
-            return;
-        }
+        let Ok((_, (peer, ended))) = ended else { return Ok(()) };
+        self.tell(peer, &ended, || {
+            let Ended { frames, bytes, why, detail } = &ended;
+            let detail = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+            format!("{peer}: {}, {bytes} bytes, {why}{detail}", plural(*frames, "frame"))
+        })
+    }
+
+    /// With `-v`, what became of a connection: in words, or as JSON.
+    fn tell(&self, peer: SocketAddr, ended: &Ended, words: impl FnOnce() -> String) -> Result<(), Failure> {
         let Ended { frames, bytes, why, detail } = ended;
-        if self.output.json {
-            let _ = self.output.result("", || {
-                json!({ "peer": peer.to_string(), "frames": frames, "bytes": bytes, "end": why, "detail": detail })
-            });
-        } else {
-            let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
-            self.output.say(Verbosity::Verbose, || {
-                format!("{peer}: {}, {bytes} bytes, {why}{detail}", plural(frames, "frame"))
-            });
-        }
+        self.output.event(Verbosity::Verbose, words, || {
+            json!({ "peer": peer.to_string(), "frames": frames, "bytes": bytes, "end": why, "detail": detail })
+        })
+    }
+
+    /// With `-v`, how many there were.
+    fn close(&self) -> Result<(), Failure> {
+        let Self { admitted, turned_away, .. } = self;
+        self.output.event(
+            Verbosity::Verbose,
+            || format!("stopped: {admitted} connections were served, {turned_away} turned away"),
+            || json!({ "served": admitted, "turned_away": turned_away }),
+        )
     }
 }
 

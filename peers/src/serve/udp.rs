@@ -54,8 +54,7 @@ pub(super) async fn serve(answer: Answer, server: &Server, output: Output) -> Re
             },
         }
     }
-    mirror.goodbye();
-    Ok(())
+    mirror.goodbye()
 }
 
 struct Mirror {
@@ -150,21 +149,10 @@ impl Mirror {
         }
     }
 
-    fn goodbye(&self) {
-        if self.output.verbosity < Verbosity::Verbose {
-            return;
-        }
+    /// With `-v`, what there was.
+    fn goodbye(&self) -> Result<(), Failure> {
         let Counts { datagrams, bytes, answered, too_large, amplifying, looping, unsent } = self.counts;
-        if self.output.json {
-            let _ = self.output.result("", || {
-                json!({
-                    "datagrams": datagrams, "bytes": bytes, "answered": answered, "too_large": too_large,
-                    "amplifying": amplifying, "looping": looping, "unsent": unsent,
-                })
-            });
-            return;
-        }
-        self.output.say(Verbosity::Verbose, || {
+        let words = || {
             let mut text = format!("{}, {bytes} bytes, {answered} answered", plural(datagrams, "datagram"));
             for (count, why) in [
                 (too_large, format!("of more than {} bytes", self.largest)),
@@ -177,7 +165,13 @@ impl Mirror {
                 }
             }
             text
-        });
+        };
+        self.output.event(Verbosity::Verbose, words, || {
+            json!({
+                "datagrams": datagrams, "bytes": bytes, "answered": answered, "too_large": too_large,
+                "amplifying": amplifying, "looping": looping, "unsent": unsent,
+            })
+        })
     }
 }
 

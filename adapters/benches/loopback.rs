@@ -157,6 +157,9 @@ mod blocking {
 
 /// Tasks of a tokio runtime of two threads.
 mod tasks {
+    use ringframe_io::noise::Key;
+    use ringframe_io::noise::tokio::{accept, connect};
+    use tokio::io::{AsyncRead, AsyncWrite};
     use tokio::net::TcpStream;
     use tokio::runtime::Runtime;
 
@@ -187,7 +190,7 @@ mod tasks {
         round(runtime, move |stream| ours_sends(stream, load), move |stream| ours_receives(stream, load))
     }
 
-    async fn ours_sends(stream: TcpStream, load: Load) -> Result<()> {
+    async fn ours_sends(stream: impl AsyncWrite + Unpin, load: Load) -> Result<()> {
         let payload = load.payload();
         let mut writer = ringframe_io::tokio::Writer::with_capacity(stream, formats::U32_BE, BUFFER)?;
         for _ in 0..load.frames {
@@ -196,7 +199,7 @@ mod tasks {
         Ok(writer.shutdown().await?)
     }
 
-    async fn ours_receives(stream: TcpStream, load: Load) -> Result<u64> {
+    async fn ours_receives(stream: impl AsyncRead + Unpin, load: Load) -> Result<u64> {
         let mut reader = ringframe_io::tokio::Reader::with_capacity(stream, formats::U32_BE, BUFFER)?;
         let mut sum = 0;
         if load.payload + 4 <= BUFFER {
@@ -216,6 +219,25 @@ mod tasks {
         }
         Ok(sum)
     }
+
+    /// Ours on an authenticated link, its handshake included.
+    pub(crate) fn sealed(runtime: &Runtime, load: Load) -> Result<u64> {
+        round(
+            runtime,
+            move |stream| async move {
+                let (reads, writes) = stream.into_split();
+                let (_reads, writes) = connect(reads, writes, &KEY).await?;
+                ours_sends(writes, load).await
+            },
+            move |stream| async move {
+                let (reads, writes) = stream.into_split();
+                let (reads, _writes) = accept(reads, writes, &[KEY]).await?;
+                ours_receives(reads, load).await
+            },
+        )
+    }
+
+    const KEY: Key = Key::new([7; 32]);
 
     /// As it comes, or with buffers of the size of the others.
     fn framed(stream: TcpStream, tuned: bool) -> Framed<TcpStream, LengthDelimitedCodec> {
@@ -296,21 +318,7 @@ impl Options {
     /// Measures the contenders, ours first, and answers whether ours was as fast as the best of the others.
     fn row(&self, table: &str, load: Load, contenders: &mut [Contender<'_>]) -> Result<bool> {
         let name = format!("{table}/{}", load.payload);
-        if !self.filters.is_empty() && !self.filters.iter().any(|filter| name.contains(filter.as_str())) {
-            return Ok(true);
-        }
-        let mut best = vec![f64::INFINITY; contenders.len()];
-        for _ in 0..self.rounds {
-            let mut sums = Vec::new();
-            for ((_, round), best) in contenders.iter_mut().zip(&mut best) {
-                let begin = Instant::now();
-                sums.push(round()?);
-                *best = best.min(begin.elapsed().as_secs_f64());
-            }
-            if sums.iter().any(|sum| *sum != sums[0]) {
-                return Err(format!("{name}: they received different things: {sums:?}").into());
-            }
-        }
+        let Some(best) = self.measure(&name, contenders)? else { return Ok(true) };
         let ours = best[0];
         let ratios: Vec<f64> = best[1..].iter().map(|rival| rival / ours).collect();
         let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
@@ -328,6 +336,26 @@ impl Options {
             cells.join(" | ")
         );
         Ok(reached)
+    }
+
+    /// The best time of each contender, seconds; `None`: this row was not asked for.
+    fn measure(&self, name: &str, contenders: &mut [Contender<'_>]) -> Result<Option<Vec<f64>>> {
+        if !self.filters.is_empty() && !self.filters.iter().any(|filter| name.contains(filter.as_str())) {
+            return Ok(None);
+        }
+        let mut best = vec![f64::INFINITY; contenders.len()];
+        for _ in 0..self.rounds {
+            let mut sums = Vec::new();
+            for ((_, round), best) in contenders.iter_mut().zip(&mut best) {
+                let begin = Instant::now();
+                sums.push(round()?);
+                *best = best.min(begin.elapsed().as_secs_f64());
+            }
+            if sums.iter().any(|sum| *sum != sums[0]) {
+                return Err(format!("{name}: they received different things: {sums:?}").into());
+            }
+        }
+        Ok(Some(best))
     }
 }
 
@@ -354,6 +382,22 @@ fn run(options: &Options) -> Result<()> {
             ("framed, tuned", Box::new(|| tasks::framed_round(&runtime, load, true))),
         ];
         short += u32::from(!options.row("tokio", load, &mut contenders)?);
+    }
+
+    println!("\n### Loopback TCP, tokio tasks: an authenticated link, against a plain connection\n");
+    println!("| payload | link, MB/s | plain, MB/s | ratio |\n|---|--:|--:|--:|");
+    for payload in PAYLOADS {
+        let load = options.load(payload);
+        let name = format!("link/{payload}");
+        let mut contenders: [Contender<'_>; 2] = [
+            ("link", Box::new(|| tasks::sealed(&runtime, load))),
+            ("plain", Box::new(|| tasks::ours(&runtime, load))),
+        ];
+        if let Some(best) = options.measure(&name, &mut contenders)? {
+            let speed = |seconds: f64| load.bytes() as f64 / seconds / 1e6;
+            let (link, plain) = (speed(best[0]), speed(best[1]));
+            println!("| {name} | {link:.0} | {plain:.0} | {:.2} |", link / plain);
+        }
     }
     println!("\n{short} short.");
     Ok(())

@@ -2,6 +2,8 @@
 
 use ringframe::{CommitError, DecodeError, Decoder, Event, Header, HeaderError, MAX_HEADER, Store};
 
+use crate::copy::copy;
+
 /// A frame larger than the store, of which a reader hands out the payload.
 #[derive(Debug)]
 pub(crate) struct Large {
@@ -58,20 +60,7 @@ impl Large {
 
 /// Takes what is buffered, without looking for frames in it, as far as there is room for it.
 pub(crate) fn take<H: Header, B: Store>(decoder: &mut Decoder<H, B>, buf: &mut [u8]) -> usize {
-    let piece = decoder.raw(&mut &[][..], buf.len());
-    let Some(room) = buf.get_mut(..piece.len()) else { return 0 };
-    copy(room, piece);
-    room.len()
-}
-
-/// Copies between slices of one length. On a device it is a loop, of which the compiler makes a `memcpy`: in front
-/// of that of `copy_from_slice` is a panic, which stays in a program that is built for size at all costs.
-fn copy(to: &mut [u8], from: &[u8]) {
-    if cfg!(target_pointer_width = "64") {
-        to.copy_from_slice(from);
-    } else {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    }
+    copy(buf, decoder.raw(&mut &[][..], buf.len()))
 }
 
 /// Where the next unframed bytes are to be read to, while nothing is buffered: to where their reader wants

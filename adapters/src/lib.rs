@@ -8,7 +8,7 @@
 //! | [`tokio`](mod@tokio) | `tokio` | any `tokio::io::AsyncRead` and `AsyncWrite` |
 //! | [`embedded_io`](mod@embedded_io) | `embedded-io` | any `embedded_io::Read` and `Write`, without `std` |
 //! | [`embedded_io_async`](mod@embedded_io_async) | `embedded-io-async` | the same of embedded-io-async: embassy |
-//! | [`noise`] | `noise` | authenticated, encrypted links over those |
+//! | [`noise`] | `noise` | authenticated, encrypted links, over those or over anything, without `std` |
 //!
 //! The feature `postcard` adds typed messages, `defmt` lets the errors be logged on a device.
 //!
@@ -37,6 +37,8 @@ extern crate std as std_crate;
 
 #[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
 mod access;
+#[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async", feature = "noise"))]
+mod copy;
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 mod embedded;
 #[cfg(feature = "embedded-io")]

@@ -1,7 +1,52 @@
-//! Authenticated, encrypted links between parties that share a [`Key`]: a byte transport under the framing.
+//! Authenticated, encrypted links between parties that share a [`Key`]: a byte transport under the framing. Frames of
+//! any format, and raw bytes, run on a link as they do on a plain connection, cut anywhere.
 //!
-//! Every link is [Noise](https://noiseprotocol.org/noise.html), `Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s`. What runs on it
-//! is the same as on a plain connection: frames of any format and raw bytes, cut anywhere.
+//! | | |
+//! |---|---|
+//! | [`Handshake`], [`Opener`], [`Sealer`] | the protocol alone, over any transport: no `std`, no allocator |
+//! | `noise::tokio`, feature `tokio` | `connect` and `accept`: two halves, an `AsyncRead` and an `AsyncWrite` |
+//! | `noise::std`, feature `std` | the same as `Read` and `Write` |
+//! | `noise::embedded_io`, `noise::embedded_io_async` | the same on a device, features of those names |
+//!
+//! # On the wire
+//! A link is `Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s` of the [Noise Protocol
+//! Framework](https://noiseprotocol.org/noise.html), revision 34, with the shared key as its `psk` and [`PROLOGUE`]
+//! as its prologue. Every library of it will do for the other end.
+//!
+//! ```text
+//! client                                    server
+//! F1 52 46 4E 01 0D 0A 00                             the hello, also the prologue; 01 is the version
+//! 00 30 | e: 32 bytes | tag: 16   ──────▶             message 1, with an empty payload
+//!                                 ◀──────   00 30 | e: 32 bytes | tag: 16         message 2, the same
+//! then in each direction, from nonce 0:
+//! length: u16 big-endian | ciphertext: 1 to 4,096 bytes | tag: 16                 any number of messages
+//! 00 10 | tag: 16                                     an empty plaintext: the end of this direction
+//! ```
+//! 1. The client sends nothing but the hello and message 1 before message 2 has decrypted.
+//! 2. A server that finds another hello, length or tag closes, and says nothing. It never falls back to a plain
+//!    connection.
+//! 3. A length counts the message without itself, its tag included: [`HANDSHAKE_MESSAGE`] in the handshake, then
+//!    [`TAG`] to [`MAX_MESSAGE`]. With any other the link is at an end.
+//! 4. The end of a direction is followed by that of the transport's (of TCP, a half-close), and by nothing else. The
+//!    end of the transport without it is a stream cut off, and an error.
+//! 5. A tag that fails ends the link; nothing of that message is delivered. There is no rekeying, and the last nonce
+//!    ends the link, too.
+//!
+//! # What it protects from, and what not
+//! - Nobody without the key can be either end, read what goes over the link, or change, repeat, reorder, leave out or
+//!   cut off any of it unnoticed. Keys are fresh for each link: who learns the shared key later can't read recorded
+//!   ones.
+//! - Everybody with the key can pose as the server, and as any client: one key for each domain of trust.
+//! - Message 1 can be a recorded one, so a server's handshake proves nothing: act on nothing before the first message
+//!   has been opened, which only a client that is really there can have sealed.
+//! - To refuse a stranger takes the server some hashes, and no public-key operation, with each of its keys.
+//! - Lengths and times are visible, and who talks to whom. So is a hello: a server can be found by its silence.
+//!
+//! # Memory
+//! On a 32-bit device a [`Handshake`] takes 320 bytes. An [`Opener`] takes 4,232: it has room for the largest
+//! message, since the peer decides how long they are. A [`Sealer`] takes what one gives it, 37 bytes at least and
+//! 4,132 by default, and some 60 beside. The halves of hosts read 16 KiB at once, and gather up to three of the
+//! largest messages for one system call.
 
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 mod embedded;

@@ -5,6 +5,7 @@ mod support {
     pub(crate) mod peer;
 }
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 use ringframe_io::noise::{
     Ephemeral, Handshake, HandshakeError, Key, LinkError, MAX_MESSAGE, MAX_PLAINTEXT, Opened, Opener,
@@ -552,7 +553,9 @@ mod link {
     #[test]
     fn no_message_is_longer_than_may_be_and_the_end_always_has_room() {
         let mut link = Link::new();
+        assert_eq!(link.client.1.free(), MAX_PLAINTEXT);
         assert_eq!(link.client.1.seal(&[7; 5000]), Ok(MAX_PLAINTEXT));
+        assert_eq!(link.client.1.free(), 0);
         assert_eq!(link.client.1.pending().len(), 2 + MAX_MESSAGE);
         assert_eq!(link.client.1.seal(&[7; 904]), Ok(0), "no room");
         link.client.1.end().expect("room is kept");
@@ -593,6 +596,8 @@ mod link {
         assert_eq!(through(&bytes, all), 5);
         let all = |sealer: &mut Sealer<65536>| sealer.pending().len();
         assert_eq!(through(&bytes, all), 5);
+        let all = |sealer: &mut Sealer<200>| sealer.pending().len();
+        assert_eq!(through(&bytes[..164 * 3], all), 3);
         // And such as send one byte at a time.
         through(&bytes, |_: &mut Sealer<37>| 1);
         through(&bytes, |_: &mut Sealer<5000>| 1);
@@ -602,9 +607,9 @@ mod link {
 proptest! {
     #[test]
     fn what_is_sealed_in_any_parts_is_opened_in_any_pieces(
-        writes in prop::collection::vec(prop::collection::vec(prop::collection::vec(any::<u8>(), 0..3000), 0..4), 0..8),
-        sends in prop::collection::vec(1_usize..5000, 1..10),
-        pieces in prop::collection::vec(1_usize..6000, 1..10),
+        writes in vec(vec(vec(any::<u8>(), 0..3000), 0..4), 0..8),
+        sends in vec(1_usize..5000, 1..10),
+        pieces in vec(1_usize..6000, 1..10),
     ) {
         let mut link = Link::new();
         let (mut wire, mut sends) = (Vec::new(), sends.into_iter().cycle());
@@ -640,7 +645,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_nobody_sealed_open_nothing(wire in prop::collection::vec(any::<u8>(), 0..6000), valid in any::<bool>()) {
+    fn bytes_that_nobody_sealed_open_nothing(wire in vec(any::<u8>(), 0..6000), valid in any::<bool>()) {
         let wire = if valid { framed(&wire[..wire.len().min(MAX_MESSAGE)]) } else { wire };
         let (plaintext, result) = open(&mut Link::new().server.0, wire.chunks(1000));
         prop_assert!(plaintext.is_empty() && result.is_err());

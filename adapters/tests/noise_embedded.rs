@@ -1,5 +1,5 @@
-//! `ringframe_io::noise::embedded_io` and its asynchronous twin: our client and our server, each on small buffers, over
-//! a pipe that is mostly full.
+//! `ringframe_io::noise::embedded_io` and its asynchronous twin: our client and our server, each on small buffers,
+//! over a pipe that is mostly full.
 #![cfg(all(feature = "noise", feature = "embedded-io", feature = "embedded-io-async"))]
 
 mod support {
@@ -23,7 +23,7 @@ const KEY: [u8; 32] = [7; 32];
 
 /// What goes over a link in these tests, larger than every store.
 fn bytes() -> Vec<u8> {
-    (0..9000_u32).map(|n| (n * n >> 5) as u8).collect()
+    (0..9000_u32).map(|n| ((n * n) >> 5) as u8).collect()
 }
 
 mod blocking {

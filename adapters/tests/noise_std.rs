@@ -141,6 +141,11 @@ struct Scripted {
 }
 
 impl Scripted {
+    fn new(plan: Vec<Result<usize, ErrorKind>>) -> RefCell<Self> {
+        let theirs = Some(peer::server(&KEY, None));
+        RefCell::new(Self { plan, calls: 0, theirs, says: Vec::new(), wrote: Vec::new(), ended: false })
+    }
+
     fn step(&mut self, room: usize) -> io::Result<usize> {
         assert!(room > 0, "a call with nothing to move");
         self.calls += 1;
@@ -192,6 +197,12 @@ impl HalfClose for Handle<'_> {
     }
 }
 
+/// A link over it, and the other end.
+fn over(script: &RefCell<Scripted>) -> ((ReadHalf<Handle<'_>>, WriteHalf<Handle<'_>>), peer::Link) {
+    let halves = connect(Handle(script), Handle(script), &Key::new(KEY)).expect("the same key");
+    (halves, peer::Link::new(script.borrow_mut().theirs.take().expect("it has answered")))
+}
+
 /// Interrupted calls go on by themselves; those that would block, when they are made again.
 #[test]
 fn a_transport_may_do_whatever_a_transport_may_do() {
@@ -204,17 +215,8 @@ fn a_transport_may_do_whatever_a_transport_may_do() {
         vec![Ok(1), BLOCK, AGAIN, Ok(100), BLOCK, Ok(3)],
     ];
     for plan in plans {
-        let script = RefCell::new(Scripted {
-            plan: vec![Ok(11), AGAIN, Ok(1)],
-            calls: 0,
-            theirs: Some(peer::server(&KEY, None)),
-            says: Vec::new(),
-            wrote: Vec::new(),
-            ended: false,
-        });
-        let key = Key::new(KEY);
-        let (mut reads, mut writes) = connect(Handle(&script), Handle(&script), &key).expect("the same key");
-        let mut theirs = peer::Link::new(script.borrow_mut().theirs.take().expect("snow"));
+        let script = Scripted::new(vec![Ok(11), AGAIN, Ok(1)]);
+        let ((mut reads, mut writes), mut theirs) = over(&script);
         let all = [b'x'; 20_000];
         script.borrow_mut().says =
             [theirs.seal(&all[..4000]), theirs.seal(b"end"), theirs.seal(b"")].concat();
@@ -240,6 +242,23 @@ fn a_transport_may_do_whatever_a_transport_may_do() {
             }
         }
         assert_eq!(read, [&all[..4000], b"end"].concat());
+    }
+}
+
+/// What could not go out at once waits, and says nothing; what failed says so at the next call.
+#[test]
+fn what_was_taken_is_not_refused_afterwards() {
+    for (kind, told) in [(ErrorKind::WouldBlock, false), (ErrorKind::ConnectionReset, true)] {
+        let script = Scripted::new(vec![Ok(usize::MAX)]);
+        let ((_reads, mut writes), mut theirs) = over(&script);
+        script.borrow_mut().plan = vec![Err(kind)];
+        assert_eq!(writes.write(b"one").expect("it is taken"), 3);
+        script.borrow_mut().plan = vec![Ok(usize::MAX)];
+        let next = writes.write(b"two");
+        assert_eq!(next.as_ref().map_err(io::Error::kind).err(), Some(kind).filter(|_| told));
+        writes.flush().expect("it goes on");
+        let expected: &[&[u8]] = if told { &[b"one"] } else { &[b"one", b"two"] };
+        assert_eq!(theirs.open(&script.borrow().wrote), expected);
     }
 }
 

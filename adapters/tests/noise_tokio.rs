@@ -430,7 +430,8 @@ mod link {
         assert_eq!(read, b"hello");
     }
 
-    /// What was taken is not refused afterwards: the next call tells why it did not go out, and the one behind it goes on.
+    /// What was taken is not refused afterwards: the next call tells why it did not go out, and the one behind it
+    /// goes on.
     #[tokio::test]
     async fn a_failing_transport_is_told_once_and_loses_nothing() {
         let (near, mut far) = duplex(1 << 16);

@@ -17,11 +17,8 @@ use crate::failure::{Code, Failure};
 use crate::output::Output;
 use crate::text::readable_path;
 
-/// Length of a key, bytes.
-const KEY: usize = 32;
-
 /// Length of its line without the end of it: 4 characters for each 3 bytes.
-const LINE: usize = KEY.div_ceil(3) * 4;
+const LINE: usize = Key::LEN.div_ceil(3) * 4;
 
 /// The most keys of a server, each of which costs a stranger's first message an attempt.
 const MOST: usize = 4;
@@ -34,7 +31,7 @@ pub(crate) fn generate(args: &Keygen, output: Output) -> Result<(), Failure> {
         let why = "a key is not shown, and standard output is for what is: say a FILE";
         return Err(Failure::new(Code::Usage, why));
     }
-    let mut key = Zeroizing::new([0; KEY]);
+    let mut key = Zeroizing::new([0; Key::LEN]);
     getrandom::fill(&mut *key)
         .map_err(|error| Failure::new(Code::Other, format!("the system gives no random bytes: {error}")))?;
     write_new(path, &key).map_err(|error| {
@@ -50,7 +47,7 @@ pub(crate) fn generate(args: &Keygen, output: Output) -> Result<(), Failure> {
 }
 
 /// Writes a key's file in one step, which can't replace another.
-fn write_new(path: &Path, key: &[u8; KEY]) -> io::Result<()> {
+fn write_new(path: &Path, key: &[u8; Key::LEN]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -106,14 +103,14 @@ fn read(path: &Path) -> Result<Key, Failure> {
     let text = &text[..length];
     let line = text.strip_suffix(b"\n").unwrap_or(text);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let mut key = Zeroizing::new([0; KEY]);
+    let mut key = Zeroizing::new([0; Key::LEN]);
     match Base64::decode(line, &mut *key) {
-        Ok(bytes) if bytes.len() == KEY => Ok(Key::new(*key)),
+        Ok(bytes) if bytes.len() == Key::LEN => Ok(Key::new(*key)),
         _ => {
             let why = if text.is_empty() {
                 "it is empty".into()
             } else {
-                format!("it is not one line of {LINE} characters of base64, {KEY} bytes")
+                format!("it is not one line of {LINE} characters of base64, {} bytes", Key::LEN)
             };
             let why =
                 format!("{} is no key file: {why}; `ringframe keygen FILE` makes one", readable_path(path));

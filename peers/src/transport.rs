@@ -59,7 +59,7 @@ pub(crate) async fn begin(
             let why = match error {
                 // A server that closes before it has read everything resets.
                 HandshakeError::Io(error) => {
-                    format!("the handshake failed: {error}: its key may be another one")
+                    format!("the handshake failed: {error}; the server's key may be another one")
                 }
                 error => error.to_string(),
             };

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::thread;
 use std::time::Duration;
 
@@ -654,6 +654,7 @@ fn messages_out_of_order() {
         // Without an end message, so that the client learns of it.
         let mut rest = Vec::new();
         let _ = client.stream.read_to_end(&mut rest);
+        drop(client);
         ends += 1;
         keyed.server.wait_for_end(ends, "tampered");
         rest.len()
@@ -730,6 +731,7 @@ fn lengths_that_can_not_be() {
         assert_eq!(read_frame(&mut client), b"A");
         client.stream.write_all(&u16::to_be_bytes(length)).unwrap();
         assert_eq!(client.stream.read(&mut [0]).unwrap(), 0);
+        drop(client);
         let log = keyed.server.process.stderr.wait_for(1, &[&format!("message of {length} bytes")]);
         assert!(log.contains("1 frame, 5 bytes, broke the protocol: "), "{log}");
     }
@@ -752,21 +754,16 @@ fn lengths_that_can_not_be() {
         peer.join();
     }
     // In a handshake.
-    for length in [0, 15, 47, 49, 4113, 65535] {
-        let mut stranger = keyed_handshake_length(length);
-        assert_eq!(stranger.0.read(&mut [0]).unwrap(), 0);
-        stranger.1.wait_for_end(1, "handshake failed");
-        stranger.1.stop();
-    }
-}
-
-/// A server to which a stranger has announced a first message of that length.
-fn keyed_handshake_length(length: u16) -> (TcpStream, Server) {
     let keyed = Keyed::start(&["upper"]);
-    let mut stranger = keyed.server.connect();
-    stranger.write_all(&HELLO).unwrap();
-    stranger.write_all(&length.to_be_bytes()).unwrap();
-    (stranger, keyed.server)
+    for length in [0, 15, 47, 49, 4113, 65535] {
+        let mut stranger = keyed.server.connect();
+        stranger.write_all(&HELLO).unwrap();
+        stranger.write_all(&u16::to_be_bytes(length)).unwrap();
+        assert_eq!(stranger.read(&mut [0]).unwrap(), 0);
+        keyed.server.process.stderr.wait_for(1, &["handshake failed", &format!("message of {length} bytes")]);
+    }
+    keyed.still_serves();
+    keyed.server.stop();
 }
 
 /// A message that comes a byte now and then is no frame yet, and no sign of life.

@@ -64,14 +64,14 @@ macro_rules! halves {
     ($($async:tt)?) => {
         /// Makes a link by the client, over both directions of a connection.
         ///
-        /// `e` is made of fresh random bytes. `chunk` is where bytes are read to: some hundred of them spare calls to the
-        /// transport; it must hold one. `N` is the size of the outgoing store, see [`Sealer`].
+        /// `e` is made of fresh random bytes. `chunk` is where bytes are read to: some hundred of them spare calls to
+        /// the transport; it must hold one. `N` is the size of the outgoing store, see [`Sealer`].
         ///
         #[doc = cancel_safe!("no; dropped, it leaves a connection that is of no use.")]
         ///
         /// # Errors
-        /// [`HandshakeError`]; [`Closed`](HandshakeError::Closed) is how a server refuses another key. The connection is
-        /// of no use then.
+        /// [`HandshakeError`]; [`Closed`](HandshakeError::Closed) is how a server refuses another key. The connection
+        /// is of no use then.
         pub $($async)? fn connect<R: Read, W: Write<Error = R::Error>, B: Store, const N: usize>(
             read: R,
             write: W,
@@ -84,8 +84,8 @@ macro_rules! halves {
 
         /// Makes a link by the server, whose keys are tried in turn; the rest is as for [`connect`].
         ///
-        /// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing,
-        /// before the first byte is read from the link.
+        /// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send
+        /// nothing, before the first byte is read from the link.
         ///
         #[doc = cancel_safe!("no; dropped, it leaves a connection that is of no use.")]
         ///
@@ -211,12 +211,11 @@ macro_rules! halves {
                 if buf.is_empty() {
                     return Ok(0);
                 }
-                loop {
-                    match self.sealer.seal(buf)? {
-                        0 => wait!(self.drain())?,
-                        n => return Ok(n),
-                    }
+                // Not in two messages what has room in one.
+                if self.sealer.free() < buf.len() {
+                    wait!(self.drain())?;
                 }
+                Ok(self.sealer.seal(buf)?)
             }
 
             $($async)? fn flush(&mut self) -> Result<(), Self::Error> {
@@ -226,8 +225,8 @@ macro_rules! halves {
         }
 
         impl<W: Write, const N: usize> WriteHalf<W, N> {
-            /// Sends what waits, then the end of this direction; then close the transport's, which the peer waits for.
-            /// Without this the peer finds the stream [cut off](LinkError::Truncated).
+            /// Sends what waits, then the end of this direction; then close the transport's, which the peer waits
+            /// for. Without this the peer finds the stream [cut off](LinkError::Truncated).
             ///
             #[doc = cancel_safe!("what was not sent is kept for the next call.")]
             ///

@@ -1,5 +1,8 @@
-//! Links over any [`embedded_io_async::Read`](Read) and [`embedded_io_async::Write`](Write), without `std` and without
-//! an allocator. Beside the buffers that are the user's, a link takes some 4,200 bytes of memory.
+//! Links over any [`embedded_io_async::Read`] and [`embedded_io_async::Write`], without `std` and without an
+//! allocator.
+//!
+//! Two things are the device's own: 32 fresh random bytes for each link, and the end of the transport's direction, to
+//! close once [`WriteHalf::end`] has sent that of the link.
 
 use ::embedded_io_async::{ErrorType, Read, Write};
 use ringframe::Store;

@@ -129,8 +129,8 @@ impl<'k> Handshake<'k> {
 
     /// Whether nothing more is to be read; the last message may still be [pending](Self::pending).
     ///
-    /// To the client it proves that the server has the key. To the server it proves nothing yet, since a client's first
-    /// message can be a repeated one: it must act on nothing before the [`Opener`] has opened a message.
+    /// To the client it proves that the server has the key. To the server it proves nothing yet, since a client's
+    /// first message can be a repeated one: it must act on nothing before the [`Opener`] has opened a message.
     pub const fn is_done(&self) -> bool {
         matches!(self.state, State::Done(_))
     }
@@ -223,9 +223,9 @@ fn next(inbox: &mut Inbox<HANDSHAKE_MESSAGE>, input: &mut &[u8]) -> Result<Optio
     }
 }
 
-/// The handshake's state as the Noise specification (revision 34, section 5.2) has it, and the two messages of the pattern
-/// NNpsk0 (sections 7.4 and 9) in its tokens. Written out they need neither a table of patterns on a device nor a random
-/// number generator of a type that the library chooses.
+/// The handshake's state as the Noise specification (revision 34, section 5.2) has it, and the two messages of the
+/// pattern NNpsk0 (sections 7.4 and 9) in its tokens. Written out they need neither a table of patterns on a device
+/// nor a random number generator of a type that the library chooses.
 ///
 /// ```text
 /// -> psk, e

@@ -3,6 +3,8 @@
 use ringframe::formats::{self, U16Be};
 use ringframe::{DecodeError, Decoder, Event, Header, Limited};
 
+use crate::copy::copy;
+
 /// Length of the length, bytes.
 pub(super) const PREFIX: usize = 2;
 
@@ -35,8 +37,7 @@ impl<const N: usize> Inbox<N> {
                 Ok(Some(Event::Begin { .. })) => self.have = 0,
                 Ok(Some(Event::Data(piece))) => {
                     let room = self.message.get_mut(self.have..).unwrap_or_default();
-                    room.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
-                    self.have = self.have.saturating_add(piece.len());
+                    self.have = self.have.saturating_add(copy(room, piece));
                 }
                 Ok(Some(Event::End)) => return Ok(self.message.get_mut(..self.have)),
                 // What fits the decoder's store is the length alone.

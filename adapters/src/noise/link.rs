@@ -7,6 +7,7 @@ use ringframe::{Header, formats};
 
 use super::inbox::{Inbox, PREFIX};
 use super::{Cipher, LinkError, MAX_MESSAGE, MAX_PLAINTEXT, TAG};
+use crate::copy::copy;
 
 /// What one message takes beside its plaintext, bytes.
 const OVERHEAD: usize = PREFIX + TAG;
@@ -16,12 +17,15 @@ const NO_NONCE: u64 = u64::MAX;
 
 /// The receiving direction of a link: gives out the plaintext of messages, one by one, once it is authenticated.
 ///
-/// It takes some 4,200 bytes: the largest message is decrypted where it lies.
+/// The largest message is decrypted where it lies: there is one buffer, for that.
 pub struct Opener {
     cipher: Cipher,
     inbox: Inbox<MAX_MESSAGE>,
     state: State,
 }
+
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(size_of::<Opener>() <= 4240 && size_of::<Sealer<37>>() <= 37 + 80);
 
 /// What is awaited.
 #[derive(Clone, Debug)]
@@ -66,7 +70,8 @@ impl Opener {
     /// What is there, after as much of `input`, which may be cut anywhere, was used as that takes.
     ///
     /// # Errors
-    /// [`LinkError`]; a length that can't be is one before any of the message is waited for. Every later call repeats it.
+    /// [`LinkError`]; a length that can't be is one before any of the message is waited for. Every later call repeats
+    /// it.
     pub fn open(&mut self, input: &mut &[u8]) -> Result<Opened<'_>, LinkError> {
         if let State::Message = self.state {
             self.state = self.next(input).unwrap_or_else(State::Failed);
@@ -114,8 +119,8 @@ impl Opener {
     /// The end of the stream.
     ///
     /// # Errors
-    /// [`LinkError::Truncated`] if the peer had not ended its direction, or not all of its plaintext was consumed; else
-    /// whatever went wrong before.
+    /// [`LinkError::Truncated`] if the peer had not ended its direction, or not all of its plaintext was consumed;
+    /// else whatever went wrong before.
     pub fn finish(&mut self) -> Result<(), LinkError> {
         match self.state {
             State::Ended => Ok(()),
@@ -181,11 +186,9 @@ impl<const N: usize> Sealer<N> {
                     let Some(next) = parts.next() else { break };
                     part = next;
                 }
-                let n = part.len().min(room.len());
-                let (now, later) = part.split_at(n);
-                let (taken, free) = room.split_at_mut(n);
-                taken.copy_from_slice(now);
-                (part, room) = (later, free);
+                let n = copy(room, part);
+                part = part.split_at(n).1;
+                room = room.split_at_mut(n).1;
                 len += n;
             }
             // An empty message would be the end.
@@ -226,12 +229,15 @@ impl<const N: usize> Sealer<N> {
         }
     }
 
+    /// How many bytes of plaintext the next message has room for: none, or little, until what is pending was sent.
+    pub fn free(&self) -> usize {
+        N.saturating_sub(self.pending.end).saturating_sub(OVERHEAD + OVERHEAD).min(MAX_PLAINTEXT)
+    }
+
     /// Where the plaintext of the next message is put together.
     fn plaintext_room(&mut self) -> &mut [u8] {
-        let end = N.saturating_sub(TAG + OVERHEAD);
-        let room = self.store.get_mut(self.pending.end + PREFIX..end).unwrap_or_default();
-        let len = room.len().min(MAX_PLAINTEXT);
-        room.split_at_mut(len).0
+        let (at, len) = (self.pending.end + PREFIX, self.free());
+        self.store.get_mut(at..at + len).unwrap_or_default()
     }
 
     /// Makes a message of the first `len` bytes there.

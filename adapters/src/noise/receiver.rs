@@ -6,6 +6,7 @@ use core::ops::Range;
 use ringframe::Store;
 
 use super::{LinkError, Opener};
+use crate::copy::copy;
 
 /// Bytes that were read and are still to be looked at.
 pub(super) struct Chunk<B> {
@@ -52,8 +53,7 @@ impl<B: Store> Receiver<B> {
     /// [`space`](Self::space), then say how much [`arrived`](Self::arrived).
     pub(super) fn take(&mut self, buf: &mut [u8]) -> Result<Option<usize>, LinkError> {
         let Some(data) = self.chunk.lend(|input| self.opener.open(input))?.data() else { return Ok(None) };
-        let n = data.len().min(buf.len());
-        buf.iter_mut().zip(data).for_each(|(to, from)| *to = *from);
+        let n = copy(buf, data);
         self.opener.consume(n);
         Ok(Some(n))
     }

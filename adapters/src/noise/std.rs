@@ -1,5 +1,5 @@
-//! Links over any [`std::io::Read`](std_crate::io::Read) and [`Write`]: over both handles of a socket, say, the second
-//! from `try_clone`, so that two threads can use them.
+//! Links over any [`std::io::Read`](std_crate::io::Read) and [`Write`]: over both handles of a socket, say, the
+//! second from `try_clone`, so that two threads can use them.
 //!
 //! `Interrupted` is retried. After `WouldBlock` and `TimedOut` the next call goes on where this one stopped; but a
 //! handshake is lost then.
@@ -19,8 +19,8 @@ use crate::std::{HalfClose, ReadTimeout};
 /// long as the transport waits.
 ///
 /// # Errors
-/// [`HandshakeError`]; [`Closed`](HandshakeError::Closed) is how a server refuses another key. The connection is of no
-/// use then.
+/// [`HandshakeError`]; [`Closed`](HandshakeError::Closed) is how a server refuses another key. The connection is of
+/// no use then.
 pub fn connect<R: Read, W: Write>(
     read: R,
     write: W,
@@ -33,8 +33,8 @@ pub fn connect<R: Read, W: Write>(
 /// Makes a link by the server, whose keys are tried in turn. A client that sends nothing is waited for as long as the
 /// transport waits.
 ///
-/// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing, before
-/// the first byte is read from the link.
+/// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing,
+/// before the first byte is read from the link.
 ///
 /// # Errors
 /// [`HandshakeError`]. Close the connection then without a word.

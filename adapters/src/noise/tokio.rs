@@ -1,4 +1,35 @@
-//! Links over any [`tokio::io::AsyncRead`] and [`AsyncWrite`].
+//! Links over any [`tokio::io::AsyncRead`] and [`AsyncWrite`], for example the halves of a `TcpStream`.
+//!
+//! ```
+//! use ringframe::formats;
+//! use ringframe_io::noise::{Key, tokio::{accept, connect}};
+//! use ringframe_io::tokio::{Reader, Writer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn core::error::Error>> {
+//! # let (here, there) = tokio::io::duplex(1024);
+//! # let (here, there) = (tokio::io::split(here), tokio::io::split(there));
+//! let key = Key::new([7; 32]); // a random one, in earnest
+//! let client = async {
+//!     let (_, writes) = connect(here.0, here.1, &key).await?;
+//!     let mut writer = Writer::with_capacity(writes, formats::U32_BE, 4096)?;
+//!     writer.send(b"hello").await?;
+//!     writer.shutdown().await?; // without it, the server is told that the stream was cut off
+//!     Ok::<_, Box<dyn core::error::Error>>(())
+//! };
+//! let server = async {
+//!     let (reads, _) = accept(there.0, there.1, &[key.clone()]).await?;
+//!     let mut reader = Reader::with_capacity(reads, formats::U32_BE, 4096)?;
+//!     let frame = reader.read_frame().await?.ok_or("no frame")?;
+//!     assert_eq!(frame.payload(), b"hello");
+//!     Ok(())
+//! };
+//! tokio::try_join!(client, server)?;
+//! # Ok(()) }
+//! ```
+//!
+//! The halves know nothing of each other. Where one stream is wanted, [`tokio::io::join`] makes
+//! one of them.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -34,8 +65,8 @@ where
 
 /// Makes a link by the server, whose keys are tried in turn.
 ///
-/// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing, before
-/// the first byte is read from the link.
+/// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing,
+/// before the first byte is read from the link.
 ///
 /// Not cancel-safe: dropped, it leaves a connection that is of no use. Put a time-out around it: a client that sends
 /// nothing is waited for as long as it likes.
@@ -88,7 +119,7 @@ where
     let Some(session) = handshake.session() else { return Err(HandshakeError::Closed) };
     let (opener, sealer) = session.split();
     let read = ReadHalf { io: read, receiver: Box::new(Receiver::new(opener, chunk)) };
-    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None, closed: false };
+    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None };
     Ok((read, write))
 }
 
@@ -144,7 +175,6 @@ pub struct WriteHalf<W> {
     sealer: Box<Sealer<STORE>>,
     /// Why nothing more went out, for the next call: this one's bytes were taken.
     failed: Option<io::Error>,
-    closed: bool,
 }
 
 impl<W> WriteHalf<W> {
@@ -177,9 +207,10 @@ impl<W: AsyncWrite + Unpin> WriteHalf<W> {
     }
 }
 
-/// What is written is sealed and goes out at once, in one system call for up to 12 KiB of it, however many pieces it is
-/// in. But where the transport is full it waits here: as with any buffered writer, only [`flush`](AsyncWriteExt::flush)
-/// (which this crate's writers do after each frame) lets one wait for the peer's answer.
+/// What is written is sealed and goes out at once, in one system call for up to 12 KiB of it, however many pieces it
+/// is in. But where the transport is full it waits here: as with any buffered writer, only
+/// [`flush`](AsyncWriteExt::flush) (which this crate's writers do after each frame) lets one wait for the peer's
+/// answer.
 ///
 /// [`shutdown`](AsyncWriteExt::shutdown) sends the end of the direction and then shuts the transport's down. Dropped
 /// without that, the peer finds the stream [cut off](LinkError::Truncated).
@@ -216,12 +247,8 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for WriteHalf<W> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.closed {
-            this.sealer.end()?;
-            ready!(this.poll_drain(cx))?;
-            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
-            this.closed = true;
-        }
-        Poll::Ready(Ok(()))
+        this.sealer.end()?;
+        ready!(this.poll_drain(cx))?;
+        Pin::new(&mut this.io).poll_shutdown(cx)
     }
 }

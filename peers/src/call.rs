@@ -83,7 +83,7 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
         Some(session) => Printer::among_others(session.printer(), args.show, output),
         None => Printer::new(args.show, output),
     };
-    let mut receiver = Receiver { reader, printer, max_frame, address: &address, output, state: &state };
+    let mut receiver = Receiver { reader, printer, max_frame, address: &address, ended: None, state: &state };
     let batch = Vec::new().into_iter();
     let mut sender =
         Sender { writer, messages, batch, fields, half_close: args.half_close, output, state: &state };
@@ -135,6 +135,9 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
     let was_open = session.as_ref().is_some_and(Session::is_open);
     // What is said from here on is below the line that was being typed.
     drop(session);
+    if let Some(ended) = receiver.ended {
+        output.say(Verbosity::Verbose, || ended);
+    }
     // A protocol error or a closed standard output says more than the send that failed because of it.
     let sent = result?;
     let (got, of) = (state.received.get(), state.expected_now());
@@ -343,7 +346,8 @@ struct Receiver<'s> {
     printer: Printer,
     max_frame: u64,
     address: &'s str,
-    output: Output,
+    /// How the link ended, in the words of a server's line.
+    ended: Option<String>,
     state: &'s State,
 }
 
@@ -389,16 +393,14 @@ impl Receiver<'_> {
         }
     }
 
-    /// Says how the link ended, as servers do.
-    fn report(&self, why: &str, detail: Option<&str>) {
+    fn report(&mut self, why: &str, detail: Option<&str>) {
         let Printer { frames, offset, .. } = self.printer;
         let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
-        self.output.say(Verbosity::Verbose, || {
-            format!("{}: {}, {offset} bytes, {why}{detail}", self.address, plural(frames, "frame"))
-        });
+        let report = format!("{}: {}, {offset} bytes, {why}{detail}", self.address, plural(frames, "frame"));
+        self.ended = Some(report);
     }
 
-    fn ended(&self, error: &ReadError<io::Error>) -> Result<(), Failure> {
+    fn ended(&mut self, error: &ReadError<io::Error>) -> Result<(), Failure> {
         let (ending, said) = ending::of(error);
         self.report(ending.word(), Some(&said));
         // A peer that resets after its last reply has said everything.

@@ -98,7 +98,7 @@ where
     let ending = Ending::from(error);
     // Where a time-out of ours is the cause, there is no error of the transport behind it.
     let said = if ending == Ending::Silent && error.source().is_some() {
-        format!("nothing answers, not even keep-alive probes: the peer or the way to it is gone ({error})")
+        format!("no answer to data or to keep-alive probes: the peer or the way to it is gone ({error})")
     } else {
         error.to_string()
     };

@@ -25,6 +25,16 @@ pub(crate) fn ringframe<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> C
     command
 }
 
+/// Gives a command, which runs another one, the environment of that.
+pub(crate) fn set_environment(command: &mut Command, like: &Command) {
+    for (name, value) in like.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+}
+
 /// Runs the command with these arguments and this standard input until it ends.
 pub(crate) fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, stdin: &[u8]) -> Done {
     Process::spawn(ringframe(args)).finish(stdin)

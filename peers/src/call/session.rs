@@ -126,14 +126,14 @@ impl Session {
                     }
                     // No more is read than can be sent.
                     chunk = self.keys.recv(), if self.open && self.ready.is_empty() => {
-                        chunk.map_or(Event::End, Event::Keys)
+                        // Raw mode knows no end of the input: the terminal is gone, of which the signal tells as well.
+                        chunk.map_or(Event::Signal(Signal::HUP), Event::Keys)
                     }
                 },
             };
             let done = match event {
                 Event::Keys(keys) => self.typed(&keys),
                 Event::Signal(signal) => self.signalled(signal)?,
-                Event::End => self.end(),
             };
             done.map_err(Failure::terminal)?;
         }
@@ -219,7 +219,6 @@ impl Drop for Session {
 enum Event {
     Keys(Vec<u8>),
     Signal(Signal),
-    End,
 }
 
 /// Printing by way of the screen.

@@ -135,9 +135,7 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
     let was_open = session.as_ref().is_some_and(Session::is_open);
     // What is said from here on is below the line that was being typed.
     drop(session);
-    if let Some(ended) = receiver.ended {
-        output.say(Verbosity::Verbose, || ended);
-    }
+    receiver.report(output);
     // A protocol error or a closed standard output says more than the send that failed because of it.
     let sent = result?;
     let (got, of) = (state.received.get(), state.expected_now());
@@ -346,8 +344,8 @@ struct Receiver<'s> {
     printer: Printer,
     max_frame: u64,
     address: &'s str,
-    /// How the link ended, in the words of a server's line.
-    ended: Option<String>,
+    /// How the link ended, and what there is to say of that.
+    ended: Option<(Ending, String)>,
     state: &'s State,
 }
 
@@ -366,7 +364,7 @@ impl Receiver<'_> {
             let event = tokio::select! {
                 biased;
                 () = &mut afterwards => {
-                    self.report("open, and left", None);
+                    self.ended = Some((Ending::Left, String::new()));
                     return Ok(());
                 }
                 event = self.reader.read_event(self.max_frame) => event,
@@ -374,7 +372,9 @@ impl Receiver<'_> {
             let event = match event {
                 Ok(Some(event)) => event,
                 Ok(None) => {
-                    self.report(Ending::Closed.word(), None);
+                    // Where there is more to send, that will show which.
+                    let ending = if state.all_sent.get() { Ending::Closed } else { Ending::HalfClosed };
+                    self.ended = Some((ending, String::new()));
                     return Ok(());
                 }
                 Err(error) => {
@@ -393,16 +393,23 @@ impl Receiver<'_> {
         }
     }
 
-    fn report(&mut self, why: &str, detail: Option<&str>) {
+    /// Says how the link ended, as servers do.
+    fn report(&self, output: Output) {
         let Printer { frames, offset, .. } = self.printer;
-        let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
-        let report = format!("{}: {}, {offset} bytes, {why}{detail}", self.address, plural(frames, "frame"));
-        self.ended = Some(report);
+        let Some((ending, detail)) = &self.ended else { return };
+        let why = match ending {
+            // Not all was taken, as far as we know.
+            Ending::HalfClosed if !self.state.all_sent.get() => Ending::Closed.word(),
+            ending => ending.word(),
+        };
+        let colon = if detail.is_empty() { "" } else { ": " };
+        output.say(Verbosity::Verbose, || {
+            format!("{}: {}, {offset} bytes, {why}{colon}{detail}", self.address, plural(frames, "frame"))
+        });
     }
 
     fn ended(&mut self, error: &ReadError<io::Error>) -> Result<(), Failure> {
-        let (ending, said) = ending::of(error);
-        self.report(ending.word(), Some(&said));
+        self.ended = Some(ending::of(error));
         // A peer that resets after its last reply has said everything.
         if self.state.is_complete() && matches!(error, ReadError::Io(_)) {
             return Ok(());

@@ -8,11 +8,16 @@ use ringframe_io::{ReadError, WriteError};
 
 use crate::failure::Code;
 
-/// What ended a link. A half-close looks like [`Closed`](Self::Closed) to the side that sees it, until it sends.
+/// What ended a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The peer closed its sending direction between frames.
+    /// The peer closed its sending direction between frames. Whether it still listens shows only when something is
+    /// sent to it.
     Closed,
+    /// The same, and it took what was sent after that.
+    HalfClosed,
+    /// Nothing did: all was said, and the peer kept its side open.
+    Left,
     /// The same inside a frame.
     InsideFrame,
     /// The peer, or something on the way, gave the connection up.
@@ -32,6 +37,8 @@ impl Ending {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Closed => "closed",
+            Self::HalfClosed => "half-closed",
+            Self::Left => "open, and left",
             Self::InsideFrame => "closed inside a frame",
             Self::Reset => "reset",
             Self::Silent => "silent",
@@ -44,7 +51,9 @@ impl Ending {
     /// What a command exits with, unless everything was there that it asked for.
     pub(crate) const fn code(self) -> Code {
         match self {
-            Self::Closed | Self::Reset | Self::Silent | Self::TooSlow => Code::Connection,
+            Self::Closed | Self::HalfClosed | Self::Left | Self::Reset | Self::Silent | Self::TooSlow => {
+                Code::Connection
+            }
             Self::InsideFrame | Self::BrokeProtocol => Code::Protocol,
             Self::Failed => Code::Other,
         }

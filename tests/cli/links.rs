@@ -261,7 +261,8 @@ fn a_peer_that_half_closes() {
         }
         assert_eq!(peer.read(&mut [0]).unwrap(), 0);
     });
-    run(["call", &peer.address, "--replies", "0"], lines.as_bytes()).fine();
+    let done = run(["call", "-v", &peer.address, "--replies", "0"], lines.as_bytes()).code(0);
+    assert!(done.stderr.contains(": 0 frames, 0 bytes, half-closed\n"), "{}", done.stderr);
     peer.join();
     // One that is gone altogether does not.
     let peer = Peer::start(drop);

@@ -1,7 +1,7 @@
 //! `call` on a terminal: a line to edit, replies above it as they come.
 //!
 //! The terminal is in raw mode from the first prompt to the end of the input, whatever ends it: [`Mode`] puts it back
-//! when it is dropped, and SIGTERM and SIGHUP, which would not drop it, are waited for here. A thread does nothing but
+//! when it is dropped, and the signals that would end the process without dropping it are waited for here. A thread does nothing but
 //! read bytes, which can't be cancelled; so it has no part in what the terminal shows or how it is set, and may be left
 //! behind.
 
@@ -241,8 +241,8 @@ struct Mode {
 }
 
 impl Mode {
-    /// Each key as it is pressed, and nothing shown by the terminal itself. ^C and ^Z still are signals, for times
-    /// when nobody reads keys; ^\, which would leave the terminal in this mode, is none.
+    /// Each key as it is pressed, and nothing shown by the terminal itself. ^C, ^Z and ^\ still are signals, for times
+    /// when nobody reads keys.
     fn raw() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut raw = before.clone();
@@ -250,7 +250,6 @@ impl Mode {
         raw.input_modes -= InputModes::ICRNL | InputModes::INLCR | InputModes::IGNCR | InputModes::IXON;
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
-        raw.special_codes[SpecialCodeIndex::VQUIT] = 0;
         let mode = Self { before, raw };
         mode.set_raw()?;
         Ok(mode)
@@ -272,7 +271,7 @@ impl Drop for Mode {
 }
 
 /// What reaches the process beside keys.
-struct Signals([(Signal, unix::Signal); 5]);
+struct Signals([(Signal, unix::Signal); 6]);
 
 impl Signals {
     fn new() -> io::Result<Self> {
@@ -285,6 +284,7 @@ impl Signals {
             on(Signal::CONT)?,
             on(Signal::TERM)?,
             on(Signal::HUP)?,
+            on(Signal::QUIT)?,
         ]))
     }
 

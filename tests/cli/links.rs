@@ -184,7 +184,7 @@ fn a_stopped_peer_is_silent() {
     let mut call = Process::spawn(ringframe(["call", &server.address]));
     call.write(b"a\n");
     call.stdout.wait_for(1, &["A"]);
-    call.signal(Signal::STOP);
+    call.pause();
     let said = server.wait_for_end(1, "silent");
     assert!(said.contains("silent: no frame began within 5s"), "{said}");
     call.signal(Signal::CONT);
@@ -195,7 +195,7 @@ fn a_stopped_peer_is_silent() {
     let mut call = Process::spawn(ringframe(["call", &server.address, "--timeout", "5s"]));
     call.write(b"a\n");
     call.stdout.wait_for(1, &["A"]);
-    server.process.signal(Signal::STOP);
+    server.process.pause();
     call.write(b"b\n");
     let stdin = call.stdin.take();
     call.finish(b"").code(4).says(&["no progress for 5s", "1 of 2"]);

@@ -266,8 +266,8 @@ fn a_peer_that_half_closes() {
     peer.join();
     // One that is gone altogether does not.
     let peer = Peer::start(drop);
-    let done = run(["call", &peer.address, "--replies", "0"], lines.repeat(100).as_bytes()).code(4);
-    done.says(&[&peer.address]);
+    let done = run(["call", "-v", &peer.address, "--replies", "0"], lines.repeat(100).as_bytes()).code(4);
+    done.says(&[&peer.address, ": 0 frames, 0 bytes, reset: writing failed"]);
     peer.join();
     // Replies that are missing can't come any more.
     let peer = Peer::start(|mut peer| {

@@ -192,17 +192,18 @@ impl Session {
     }
 
     fn signalled(&mut self, signal: Signal) -> Result<io::Result<()>, Failure> {
-        let mut screen = self.screen.borrow_mut();
+        let Self { screen, mode, open, .. } = self;
+        let mut screen = screen.borrow_mut();
         Ok(match signal {
             Signal::WINCH => screen.resize(size()),
             // What the key does by itself, but for the terminal, which is left as it was found.
             Signal::TSTP => {
-                let left = screen.erase().and_then(|()| self.mode.restore());
+                let left = screen.erase().and_then(|()| mode.restore());
                 let _ = process::kill_process(process::getpid(), Signal::STOP);
                 left
             }
             // Whoever had the terminal meanwhile may have set it.
-            Signal::CONT if self.open => self.mode.set_raw().and_then(|()| screen.redraw()),
+            Signal::CONT if *open => mode.set_raw().and_then(|()| screen.redraw()),
             Signal::CONT => Ok(()),
             signal => return Err(Failure::signal(signal.as_raw())),
         })
@@ -211,7 +212,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Whatever ended it is told below the line.
+        // Whatever ended it is told below the line; `mode` does the rest.
         let _ = self.screen.borrow_mut().close();
     }
 }
@@ -238,6 +239,8 @@ impl Write for Above {
 struct Mode {
     before: Termios,
     raw: Termios,
+    /// Whether it is to be put back. A process in the background that sets a terminal is stopped for it.
+    is_raw: bool,
 }
 
 impl Mode {
@@ -250,22 +253,27 @@ impl Mode {
         raw.input_modes -= InputModes::ICRNL | InputModes::INLCR | InputModes::IGNCR | InputModes::IXON;
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
-        let mode = Self { before, raw };
+        let mut mode = Self { before, raw, is_raw: false };
         mode.set_raw()?;
         Ok(mode)
     }
 
-    fn set_raw(&self) -> io::Result<()> {
+    fn set_raw(&mut self) -> io::Result<()> {
+        self.is_raw = true;
         Ok(tcsetattr(io::stdin(), OptionalActions::Drain, &self.raw)?)
     }
 
-    fn restore(&self) -> io::Result<()> {
-        Ok(tcsetattr(io::stdin(), OptionalActions::Drain, &self.before)?)
+    fn restore(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_raw) {
+            tcsetattr(io::stdin(), OptionalActions::Drain, &self.before)?;
+        }
+        Ok(())
     }
 }
 
 impl Drop for Mode {
     fn drop(&mut self) {
+        // A terminal that is gone needs no settings.
         let _ = self.restore();
     }
 }
@@ -278,13 +286,14 @@ impl Signals {
         let on = |signal: Signal| {
             Ok::<_, io::Error>((signal, unix::signal(SignalKind::from_raw(signal.as_raw()))?))
         };
+        // Those that end it come first: a terminal that is gone also says that all may go on.
         Ok(Self([
-            on(Signal::WINCH)?,
+            on(Signal::HUP)?,
+            on(Signal::TERM)?,
+            on(Signal::QUIT)?,
             on(Signal::TSTP)?,
             on(Signal::CONT)?,
-            on(Signal::TERM)?,
-            on(Signal::HUP)?,
-            on(Signal::QUIT)?,
+            on(Signal::WINCH)?,
         ]))
     }
 

@@ -288,7 +288,8 @@ pub(crate) struct Call {
     #[arg(value_name = "HOST:PORT")]
     pub(crate) address: String,
 
-    /// Messages to send; @FILE sends a file's bytes as one message. Without any, each line of standard input
+    /// Messages to send; @FILE sends a file's bytes as one message. Without any, each line of standard input, which on
+    /// a terminal can be edited, while replies come above it
     #[arg(value_name = "MESSAGE", value_hint = ValueHint::FilePath)]
     pub(crate) messages: Vec<String>,
 

@@ -9,11 +9,16 @@ use ringframe_io::{ReadError, WriteError};
 
 use crate::failure::Code;
 
-/// What ended a link. A half-close looks like [`Closed`](Self::Closed) to the side that sees it, until it sends.
+/// What ended a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The peer closed its sending direction between frames.
+    /// The peer closed its sending direction between frames. Whether it still listens shows only when something is
+    /// sent to it.
     Closed,
+    /// The same, and it took what was sent after that.
+    HalfClosed,
+    /// Nothing did: all was said, and the peer kept its side open.
+    Left,
     /// The same inside a frame.
     InsideFrame,
     /// The peer, or something on the way, gave the connection up.
@@ -37,6 +42,8 @@ impl Ending {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Closed => "closed",
+            Self::HalfClosed => "half-closed",
+            Self::Left => "open, and left",
             Self::InsideFrame => "closed inside a frame",
             Self::Reset => "reset",
             Self::Silent => "silent",
@@ -51,7 +58,9 @@ impl Ending {
     /// What a command exits with, unless everything was there that it asked for.
     pub(crate) const fn code(self) -> Code {
         match self {
-            Self::Closed | Self::Reset | Self::Silent | Self::TooSlow => Code::Connection,
+            Self::Closed | Self::HalfClosed | Self::Left | Self::Reset | Self::Silent | Self::TooSlow => {
+                Code::Connection
+            }
             Self::InsideFrame | Self::BrokeProtocol => Code::Protocol,
             Self::Tampered | Self::CutOff => Code::Integrity,
             Self::Failed => Code::Other,
@@ -118,7 +127,7 @@ where
     let ending = Ending::from(error);
     // Where a time-out of ours is the cause, there is no error of the transport behind it.
     let said = if ending == Ending::Silent && error.source().is_some() {
-        format!("nothing answers, not even keep-alive probes: the peer or the way to it is gone ({error})")
+        format!("no answer to data or to keep-alive probes: the peer or the way to it is gone ({error})")
     } else {
         error.to_string()
     };

@@ -10,7 +10,9 @@ use std::sync::mpsc;
 
 use rustix::process::Signal;
 
-use crate::support::{Peer, Process, Server, frame, read_frame, reset, ringframe, run, until};
+use crate::support::{
+    Peer, Process, Server, frame, read_frame, reset, ringframe, run, set_environment, until,
+};
 use crate::terminal::Terminal;
 
 /// Found after three seconds.
@@ -86,12 +88,7 @@ impl Cable {
         let plain = ringframe([""; 0]);
         let mut command = Self::at(&self.ends[end], env!("CARGO_BIN_EXE_ringframe"));
         command.args(args);
-        for (name, value) in plain.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        set_environment(&mut command, &plain);
         command
     }
 
@@ -118,7 +115,7 @@ fn a_server_finds_a_dead_client() {
     call.write(b"a\n");
     call.stdout.wait_for(1, &["A"]);
     cable.cut();
-    let said = server.wait_for_end(1, "silent: nothing answers");
+    let said = server.wait_for_end(1, "silent: no answer");
     assert!(said.contains(": 1 frame, 5 bytes, silent: "), "{said}");
     server.stop();
 }
@@ -135,7 +132,7 @@ fn a_client_finds_a_dead_server() {
     // There may be more to say, but there is nobody to hear it.
     let stdin = call.stdin.take();
     let done = call.finish(b"").code(4).says(&["1 of 1 replies came", "the peer or the way to it is gone"]);
-    done.says(&[": 1 frame, 5 bytes, silent: nothing answers"]).prints("A\n");
+    done.says(&[": 1 frame, 5 bytes, silent: no answer"]).prints("A\n");
     drop(stdin);
 }
 
@@ -146,15 +143,19 @@ fn a_session_finds_a_dead_server() {
     let server = cable.serve(1, &["upper"]);
     let mut terminal = Terminal::new();
     let before = terminal.settings();
-    let call = terminal.run(cable.ringframe(0, &[&["call", &server.address], &KEEPALIVE[..]].concat()));
-    terminal.shows("> |");
+    let args = [&["call", "-v", &server.address], &KEEPALIVE[..]].concat();
+    let call = terminal.run(cable.ringframe(0, &args));
+    let connected = format!("connected to {}", server.address);
+    terminal.shows(&format!("{connected}\n> |"));
     terminal.types("a\rhal");
-    terminal.shows("> a\nA\n> hal|");
+    terminal.shows(&format!("{connected}\n> a\nA\n> hal|"));
     cable.cut();
     terminal.types("f");
     let _ended = call.finish(b"").code(4);
     let shown = terminal.last_shown();
-    assert!(shown.starts_with("> a\nA\n> half\nerror: "), "{shown}");
+    let ended =
+        format!("{connected}\n> a\nA\n> half\n{}: 1 frame, 5 bytes, silent: no answer", server.address);
+    assert!(shown.starts_with(&ended), "{shown}");
     assert!(shown.contains("the peer or the way to it is gone"), "{shown}");
     assert_eq!(terminal.settings(), before);
 }
@@ -183,7 +184,7 @@ fn a_stopped_peer_is_silent() {
     let mut call = Process::spawn(ringframe(["call", &server.address]));
     call.write(b"a\n");
     call.stdout.wait_for(1, &["A"]);
-    call.signal(Signal::STOP);
+    call.pause();
     let said = server.wait_for_end(1, "silent");
     assert!(said.contains("silent: no frame began within 5s"), "{said}");
     call.signal(Signal::CONT);
@@ -194,7 +195,7 @@ fn a_stopped_peer_is_silent() {
     let mut call = Process::spawn(ringframe(["call", &server.address, "--timeout", "5s"]));
     call.write(b"a\n");
     call.stdout.wait_for(1, &["A"]);
-    server.process.signal(Signal::STOP);
+    server.process.pause();
     call.write(b"b\n");
     let stdin = call.stdin.take();
     call.finish(b"").code(4).says(&["no progress for 5s", "1 of 2"]);
@@ -260,12 +261,13 @@ fn a_peer_that_half_closes() {
         }
         assert_eq!(peer.read(&mut [0]).unwrap(), 0);
     });
-    run(["call", &peer.address, "--replies", "0"], lines.as_bytes()).fine();
+    let done = run(["call", "-v", &peer.address, "--replies", "0"], lines.as_bytes()).code(0);
+    assert!(done.stderr.contains(": 0 frames, 0 bytes, half-closed\n"), "{}", done.stderr);
     peer.join();
     // One that is gone altogether does not.
     let peer = Peer::start(drop);
-    let done = run(["call", &peer.address, "--replies", "0"], lines.repeat(100).as_bytes()).code(4);
-    done.says(&[&peer.address]);
+    let done = run(["call", "-v", &peer.address, "--replies", "0"], lines.repeat(100).as_bytes()).code(4);
+    done.says(&[&peer.address, ": 0 frames, 0 bytes, reset: writing failed"]);
     peer.join();
     // Replies that are missing can't come any more.
     let peer = Peer::start(|mut peer| {

@@ -69,6 +69,11 @@ fn escape(text: &str, out: &mut String) {
     }
 }
 
+/// So many of a thing, in words: `1 frame`, `2 frames`.
+pub(crate) fn count(n: u64, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Whether a character could do something to a terminal: control characters, DEL, C1 and bidirectional controls.
 pub(crate) fn is_harmful(c: char) -> bool {
     matches!(

@@ -670,7 +670,9 @@ fn sigterm_under_load(pipelining: usize, half: usize, unread: usize) {
         }
         assert_eq!(counts(&done), (pipelining + half + unread, 0));
         let stopped = done.stderr.matches(" bytes, server stopped").count();
-        assert_eq!(stopped, pipelining + half, "{}", done.stderr);
+        assert_eq!(stopped, pipelining + half + unread, "{}", done.stderr);
+        let cut = done.stderr.matches(" bytes, server stopped: before a reply was finished\n").count();
+        assert_eq!(cut, unread, "{}", done.stderr);
         let cut = format!("{unread} connections closed with replies that were not finished in time");
         assert_eq!(done.stderr.contains(&cut), unread > 0, "{}", done.stderr);
     });

@@ -30,6 +30,7 @@ use self::mirror::{Answer, Mirror};
 use crate::args::{self, Limits, Serve, Server};
 use crate::failure::{Code, Failure, is_connection};
 use crate::output::{Output, Verbosity};
+use crate::text::count;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{net, runtime};
@@ -139,29 +140,23 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
         }
     }
     drop(listener);
-    output.say(Verbosity::Verbose, || format!("stopping: {} connections are open", door.tasks.len()));
+    output.say(Verbosity::Verbose, || format!("stopping: {} open", door.count()));
     let _ = stop.send(true);
-    let farewell = async {
-        while let Some(ended) = door.tasks.join_next_with_id().await {
-            let told = door.goodbye(ended);
-            if result.is_ok() {
-                result = told;
-            }
-        }
-    };
     tokio::select! {
-        finished = timeout(FAREWELL, farewell) => {
+        finished = timeout(FAREWELL, door.empty()) => {
             if finished.is_err() {
                 output.say(Verbosity::Normal, || {
-                    let (n, s) = (door.tasks.len(), if door.tasks.len() == 1 { "" } else { "s" });
-                    format!("{n} connection{s} closed with replies that were not finished in time")
+                    format!("{} closed with replies that were not finished in time", door.count())
                 });
             }
         }
         () = signals.next() => result = Err(Failure::interrupted()),
     }
-    // What is left behind is dropped here and not by the end of the process: a command is killed then.
-    let _ = timeout(LINGER, door.tasks.shutdown()).await;
+    drop(stop);
+    // Those who are not gone yet are dropped here and not by the end of the process: a command is killed then.
+    if timeout(LINGER, door.empty()).await.is_err() {
+        let _ = timeout(LINGER, door.tasks.shutdown()).await;
+    }
     result.and(door.close())
 }
 
@@ -299,9 +294,21 @@ impl Doorkeeper {
         self.tell(peer, &ended, || {
             let Ended { frames, bytes, why, detail } = &ended;
             let detail = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
-            let s = if *frames == 1 { "" } else { "s" };
-            format!("{peer}: {frames} frame{s}, {bytes} bytes, {why}{detail}")
+            format!("{peer}: {}, {bytes} bytes, {why}{detail}", count(*frames, "frame"))
         })
+    }
+
+    /// How many are inside, in words.
+    fn count(&self) -> String {
+        count(self.tasks.len() as u64, "connection")
+    }
+
+    /// Waits until all are gone.
+    async fn empty(&mut self) {
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            // Whether or not anybody can be told any more.
+            let _ = self.goodbye(ended);
+        }
     }
 
     /// With `-v`, what became of a connection: in words, or as JSON.
@@ -317,7 +324,7 @@ impl Doorkeeper {
         let Self { admitted, turned_away, .. } = self;
         self.output.event(
             Verbosity::Verbose,
-            || format!("stopped: {admitted} connections were served, {turned_away} turned away"),
+            || format!("stopped: {} served, {turned_away} turned away", count(*admitted, "connection")),
             || json!({ "served": admitted, "turned_away": turned_away }),
         )
     }
@@ -351,8 +358,10 @@ fn patience(limits: &Limits) -> Patience {
 enum End {
     /// The client closed its sending direction between frames.
     Closed,
-    /// The server stops.
+    /// The server stops, between replies.
     Stopped,
+    /// The server stops, and does not wait any longer.
+    Cut,
     Read(ReadError<io::Error>),
     Write(WriteError<io::Error>),
     /// For a reason that belongs to the service.
@@ -392,10 +401,17 @@ impl Link {
     }
 
     async fn run<S: Service>(mut self, service: &S) -> Ended {
-        let end = service.talk(&mut self).await;
+        let mut stopping = self.stopping.clone();
+        // Who tells it to stop is gone once there is no more time.
+        let cut = async move { while stopping.changed().await.is_ok() {} };
+        let end = tokio::select! {
+            end = service.talk(&mut self) => end,
+            () = cut => End::Cut,
+        };
         let (why, detail) = match &end {
             End::Closed => ("closed", None),
             End::Stopped => ("server stopped", None),
+            End::Cut => ("server stopped", Some("before a reply was finished".into())),
             End::Read(error) => describe_read(error),
             End::Write(error) => describe_write(error),
             End::Other { why, detail } => (*why, Some(detail.clone())),
@@ -403,7 +419,7 @@ impl Link {
         // Replies to what arrived whole are not lost to what came after it.
         let farewell = match end {
             End::Closed | End::Stopped | End::Read(_) | End::Other { .. } => self.writer.shutdown().await,
-            End::Write(_) => Err(WriteError::WriteZero),
+            End::Write(_) | End::Cut => Err(WriteError::WriteZero),
         };
         if farewell.is_ok() && !matches!(end, End::Closed) {
             self.linger().await;

@@ -20,6 +20,9 @@ const PROGRAM: u64 = 12 << 20;
 /// is being taken apart, which JSON can make of many small pieces.
 const THREAD: u64 = 2 << 20;
 
+/// What a thread that waits for the disk has in memory, bytes.
+pub(super) const DISK_THREAD: usize = 64 << 10;
+
 /// What tokio, the list of connections and the allocator add to the state of a connection's task, bytes.
 const TASK: u64 = 6 << 10;
 

@@ -21,7 +21,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{self, JoinError, JoinSet};
+use tokio::task::{self, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::budget::{Memory, Needs};
@@ -44,6 +44,9 @@ mod udp;
 
 /// How long replies under way may take once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Longer than any server runs.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// How often is said that connections can't be accepted, as long as that is so.
 const COMPLAINT: Duration = Duration::from_secs(10);
@@ -76,8 +79,12 @@ pub(crate) fn run(args: Serve, output: Output) -> Result<(), Failure> {
         // Before anything is opened here.
         exec::close_inherited()?;
     }
-    let runtime = runtime::start(tokio::runtime::Builder::new_multi_thread())?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.thread_keep_alive(FOR_EVER);
+    let runtime = runtime::start(builder)?;
     let result = runtime.block_on(async {
+        // A first thread for work that blocks, which stays: where the system has no more of them, work waits for it.
+        let _ = spawn_blocking(|| ()).await;
         match args.service {
             args::Service::Upper(args) => mirror(Answer::Upper, args, output).await,
             args::Service::Echo(args) => mirror(Answer::Echo, args, output).await,

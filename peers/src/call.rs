@@ -21,7 +21,7 @@ use crate::ending::{self, Ending, link_error};
 use crate::failure::{Code, Failure};
 use crate::filter::{Printer, longest_line, read_line};
 use crate::output::{Output, Verbosity};
-use crate::text::plural;
+use crate::text::count;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::watched::Watched;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
@@ -297,7 +297,7 @@ impl Sender<'_> {
         // The peer may be gone already; the receiver says what that means.
         if self.writer.shutdown().await.is_ok() {
             let sent = self.state.sent.get();
-            self.output.say(Verbosity::Verbose, || format!("half-closed after {}", plural(sent, "message")));
+            self.output.say(Verbosity::Verbose, || format!("half-closed after {}", count(sent, "message")));
         }
         Ok(())
     }
@@ -414,7 +414,7 @@ impl Receiver<'_> {
         };
         let Printer { frames, offset, .. } = self.printer;
         let colon = if detail.is_empty() { "" } else { ": " };
-        let (address, frames, why) = (self.address, plural(frames, "frame"), ending.word());
+        let (address, frames, why) = (self.address, count(frames, "frame"), ending.word());
         format!("{address}: {frames}, {offset} bytes, {why}{colon}{detail}")
     }
 

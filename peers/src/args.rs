@@ -292,13 +292,17 @@ pub(crate) struct Call {
     #[arg(value_name = "HOST:PORT")]
     pub(crate) address: String,
 
-    /// Messages to send; @FILE sends a file's bytes as one message. Without any, each line of standard input
+    /// Messages to send; @FILE sends a file's bytes as one message. Without any, each line of standard input, which on
+    /// a terminal can be edited, while replies come above it
     #[arg(value_name = "MESSAGE", value_hint = ValueHint::FilePath)]
     pub(crate) messages: Vec<String>,
 
     /// Datagrams instead of a connection: one message each, up to 1472 bytes (IPv6 1452), without a header, each
     /// sent when the one before it is answered, and none again
-    #[arg(long, conflicts_with_all = ["wire", "max_frame", "header", "replies", "half_close", "keepalive", "key_file"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["wire", "max_frame", "header", "replies", "half_close", "keepalive", "key_file"]
+    )]
     pub(crate) udp: bool,
 
     /// Wait for that many replies [default: as many as messages]

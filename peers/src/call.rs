@@ -21,6 +21,7 @@ use crate::ending::{self, Ending, link_error};
 use crate::failure::{Code, Failure};
 use crate::filter::{Printer, longest_line, read_line};
 use crate::output::{Output, Verbosity};
+use crate::text::count;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::watched::Watched;
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
@@ -83,7 +84,9 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
         Some(session) => Printer::among_others(session.printer(), args.show, output),
         None => Printer::new(args.show, output),
     };
-    let mut receiver = Receiver { reader, printer, max_frame, address: &address, output, state: &state };
+    let address = address.as_str();
+    let (ended, is_early) = (None, false);
+    let mut receiver = Receiver { reader, printer, max_frame, address, ended, is_early, state: &state };
     let batch = Vec::new().into_iter();
     let mut sender =
         Sender { writer, messages, batch, fields, half_close: args.half_close, output, state: &state };
@@ -98,10 +101,10 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
             }
         };
         tokio::pin!(receiving, sending, typing);
-        let (mut sent, mut received) = (None, false);
+        let (mut sent, mut received): (Sent, _) = (None, false);
         loop {
-            // A peer that has said all that was wanted may still listen to the rest of the input. A user would not
-            // know what is the matter.
+            // A peer that has said all that was wanted may still listen to the rest of the input. A user is rather
+            // told at once.
             if received && (sent.is_some() || on_terminal || !state.has_enough()) {
                 break Ok(sent);
             }
@@ -135,8 +138,17 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
     let was_open = session.as_ref().is_some_and(Session::is_open);
     // What is said from here on is below the line that was being typed.
     drop(session);
+    output.say(Verbosity::Verbose, || receiver.report(result.as_ref().ok()));
     // A protocol error or a closed standard output says more than the send that failed because of it.
-    let sent = result?;
+    conclude(address, &state, result?, all_sent)?;
+    if was_open {
+        output.say(Verbosity::Normal, || format!("{address} closed the connection"));
+    }
+    Ok(())
+}
+
+/// What becomes of a link that ended between frames.
+fn conclude(address: &str, state: &State, sent: Sent, all_sent: bool) -> Result<(), Failure> {
     let (got, of) = (state.received.get(), state.expected_now());
     match sent {
         Some(Err(Unsent::Message(failure))) => return Err(failure),
@@ -148,12 +160,7 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
     let missing = match () {
         () if got < of => "",
         () if !all_sent => ", and not every message was sent",
-        () => {
-            if was_open {
-                output.say(Verbosity::Normal, || format!("{address} closed the connection"));
-            }
-            return Ok(());
-        }
+        () => return Ok(()),
     };
     Err(Failure::new(
         Ending::Closed.code(),
@@ -247,6 +254,9 @@ async fn watchdog(state: &State, patience: Duration) {
     }
 }
 
+/// How sending ended, if it has.
+type Sent = Option<Result<(), Unsent>>;
+
 /// Why sending ended early.
 enum Unsent {
     /// A message can't be sent.
@@ -287,8 +297,7 @@ impl Sender<'_> {
         // The peer may be gone already; the receiver says what that means.
         if self.writer.shutdown().await.is_ok() {
             let sent = self.state.sent.get();
-            self.output
-                .say(Verbosity::Verbose, || format!("half-closed: {sent} messages sent, none will follow"));
+            self.output.say(Verbosity::Verbose, || format!("half-closed after {}", count(sent, "message")));
         }
         Ok(())
     }
@@ -344,7 +353,10 @@ struct Receiver<'s> {
     printer: Printer,
     max_frame: u64,
     address: &'s str,
-    output: Output,
+    /// How the link ended, and what there is to say of that.
+    ended: Option<(Ending, String)>,
+    /// Whether it ended while there was more to send.
+    is_early: bool,
     state: &'s State,
 }
 
@@ -362,16 +374,14 @@ impl Receiver<'_> {
             // The end comes first, so that a peer that never stops is not listened to for ever.
             let event = tokio::select! {
                 biased;
-                () = &mut afterwards => {
-                    self.report("open, and left", None);
-                    return Ok(());
-                }
+                () = &mut afterwards => return Ok(()),
                 event = self.reader.read_event(self.max_frame) => event,
             };
             let event = match event {
                 Ok(Some(event)) => event,
                 Ok(None) => {
-                    self.report(Ending::Closed.word(), None);
+                    self.ended = Some((Ending::Closed, String::new()));
+                    self.is_early = !state.all_sent.get();
                     return Ok(());
                 }
                 Err(error) => {
@@ -390,19 +400,26 @@ impl Receiver<'_> {
         }
     }
 
-    /// Says how the link ended, as servers do.
-    fn report(&self, why: &str, detail: Option<&str>) {
+    /// How the link ended, as servers say it, and `sent` how sending to it did.
+    fn report(&self, sent: Option<&Sent>) -> String {
+        let (ending, detail) = match (sent, &self.ended) {
+            // The end that is read after a failed write says less.
+            (Some(Some(Err(Unsent::Write(error)))), _) => ending::of(error),
+            (Some(Some(Ok(()))), Some((Ending::Closed, _))) if self.is_early => {
+                (Ending::HalfClosed, String::new())
+            }
+            (_, Some((ending, detail))) => (*ending, detail.clone()),
+            // Here it was no end of the link that ended the conversation.
+            (_, None) => (Ending::Left, String::new()),
+        };
         let Printer { frames, offset, .. } = self.printer;
-        let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
-        self.output.say(Verbosity::Verbose, || {
-            let s = if frames == 1 { "" } else { "s" };
-            format!("{}: {frames} frame{s}, {offset} bytes, {why}{detail}", self.address)
-        });
+        let colon = if detail.is_empty() { "" } else { ": " };
+        let (address, frames, why) = (self.address, count(frames, "frame"), ending.word());
+        format!("{address}: {frames}, {offset} bytes, {why}{colon}{detail}")
     }
 
-    fn ended(&self, error: &ReadError<io::Error>) -> Result<(), Failure> {
-        let (ending, said) = ending::of(error);
-        self.report(ending.word(), Some(&said));
+    fn ended(&mut self, error: &ReadError<io::Error>) -> Result<(), Failure> {
+        self.ended = Some(ending::of(error));
         // A peer that resets after its last reply has said everything.
         if self.state.is_complete() && matches!(error, ReadError::Io(error) if link_error(error).is_none()) {
             return Ok(());

@@ -9,11 +9,16 @@ use ringframe_io::{ReadError, WriteError};
 
 use crate::failure::Code;
 
-/// What ended a link. A half-close looks like [`Closed`](Self::Closed) to the side that sees it, until it sends.
+/// What ended a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The peer closed its sending direction between frames.
+    /// The peer closed its sending direction between frames. Whether it still listens shows only when something is
+    /// sent to it.
     Closed,
+    /// The same, and it took what was sent after that.
+    HalfClosed,
+    /// Nothing did: all was said, and the peer kept its side open.
+    Left,
     /// The same inside a frame.
     InsideFrame,
     /// The peer, or something on the way, gave the connection up.
@@ -22,11 +27,11 @@ pub(crate) enum Ending {
     Silent,
     /// What comes, or is taken, does so too slowly.
     TooSlow,
-    /// What came can't be a frame, or a message of an authenticated link.
+    /// What came can't be a frame.
     BrokeProtocol,
-    /// An authenticated link: a message is not what the peer sent.
+    /// A message of an authenticated link is not what the peer sent.
     Tampered,
-    /// An authenticated link: what came is genuine, but its end is missing.
+    /// An authenticated link ended without the message that ends it: somebody cut it, or the peer broke off.
     CutOff,
     /// It was not the peer's doing.
     Failed,
@@ -37,6 +42,8 @@ impl Ending {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Closed => "closed",
+            Self::HalfClosed => "half-closed",
+            Self::Left => "open, and left",
             Self::InsideFrame => "closed inside a frame",
             Self::Reset => "reset",
             Self::Silent => "silent",
@@ -51,12 +58,19 @@ impl Ending {
     /// What a command exits with, unless everything was there that it asked for.
     pub(crate) const fn code(self) -> Code {
         match self {
-            Self::Closed | Self::Reset | Self::Silent | Self::TooSlow => Code::Connection,
+            Self::Closed | Self::HalfClosed | Self::Left | Self::Reset | Self::Silent | Self::TooSlow => {
+                Code::Connection
+            }
             Self::InsideFrame | Self::BrokeProtocol => Code::Protocol,
             Self::Tampered | Self::CutOff => Code::Integrity,
             Self::Failed => Code::Other,
         }
     }
+}
+
+/// What is wrong with an authenticated link, if that is why its transport failed.
+pub(crate) fn link_error(error: &io::Error) -> Option<&LinkError> {
+    error.get_ref()?.downcast_ref()
 }
 
 impl From<&io::Error> for Ending {
@@ -66,11 +80,11 @@ impl From<&io::Error> for Ending {
             NotConnected, TimedOut,
         };
         match link_error(error) {
+            None => {}
             Some(LinkError::Authentication) => return Self::Tampered,
             Some(LinkError::Truncated) => return Self::CutOff,
             Some(LinkError::Length { .. } | LinkError::AfterEnd) => return Self::BrokeProtocol,
             Some(_) => return Self::Failed,
-            None => {}
         }
         match error.kind() {
             BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected => Self::Reset,
@@ -105,11 +119,6 @@ impl From<&WriteError<io::Error>> for Ending {
     }
 }
 
-/// What is wrong with an authenticated link, if that is why its transport failed.
-pub(crate) fn link_error(error: &io::Error) -> Option<&LinkError> {
-    error.get_ref()?.downcast_ref()
-}
-
 /// How a link ended, and what to say of it: the error's own words, and what the system's word for a dead peer means.
 pub(crate) fn of<'e, E: Error>(error: &'e E) -> (Ending, String)
 where
@@ -118,7 +127,7 @@ where
     let ending = Ending::from(error);
     // Where a time-out of ours is the cause, there is no error of the transport behind it.
     let said = if ending == Ending::Silent && error.source().is_some() {
-        format!("nothing answers, not even keep-alive probes: the peer or the way to it is gone ({error})")
+        format!("no answer to data or to keep-alive probes: the peer or the way to it is gone ({error})")
     } else {
         error.to_string()
     };

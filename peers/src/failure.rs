@@ -133,6 +133,5 @@ impl Failure {
 
 /// Whether an error says that the peer or the way to it is gone, rather than something here.
 pub(crate) fn is_connection(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::ConnectionRefused
-        || matches!(Ending::from(error), Ending::Reset | Ending::Silent)
+    error.kind() == io::ErrorKind::ConnectionRefused || Ending::from(error).code() == Code::Connection
 }

@@ -180,7 +180,6 @@ impl Printer {
     }
 
     /// One that prints among other things: each payload on lines of its own.
-    #[cfg(unix)]
     pub(crate) fn among_others(out: impl Write + 'static, show: Show, output: Output) -> Self {
         Self::to(Box::new(io::BufWriter::with_capacity(RING, out)), true, show, output)
     }

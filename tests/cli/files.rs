@@ -898,7 +898,7 @@ fn a_server_that_stops_finishes_a_transfer() {
     raw.send(b"he");
     until("it to begin", || (!names(service.root.path()).is_empty()).then_some(()));
     service.server.process.signal(Signal::TERM);
-    service.server.process.stderr.wait_for(1, &["stopping: 1 connections"]);
+    service.server.process.stderr.wait_for(1, &["stopping: 1 connection"]);
     raw.send(b"llo");
     assert_eq!(raw.hear()["ok"], true);
     raw.ends();

@@ -99,16 +99,22 @@ fn clients(server: &Server, n: usize) -> Vec<TcpStream> {
     (0..n).map(|_| server.connect()).collect()
 }
 
+/// Writes what there is room for, and answers how much that is.
+fn fill(client: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    client.set_nonblocking(true)?;
+    match client.write(bytes) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        result => result,
+    }
+}
+
+/// Empty frames, wherever they are cut; or some of a large one.
+static EMPTY_FRAMES: [u8; 64 << 10] = [0; 64 << 10];
+
 /// Writes to each again and again, until the server has closed all.
 fn write_until_closed(mut clients: Vec<TcpStream>, bytes: &[u8], pause: Duration) {
-    for client in &clients {
-        client.set_nonblocking(true).unwrap();
-    }
     until("all to be closed", || {
-        clients.retain_mut(|client| match client.write(bytes) {
-            Ok(_) => true,
-            Err(error) => error.kind() == ErrorKind::WouldBlock,
-        });
+        clients.retain_mut(|client| fill(client, bytes).is_ok());
         thread::sleep(pause);
         clients.is_empty().then_some(())
     });
@@ -172,12 +178,16 @@ fn a_thousand_that_send_a_byte_a_second() {
     a_byte_at_a_time(1000, Duration::from_secs(1), &[]);
 }
 
+/// One sends frames, as many as there is room for; the others send a large one.
 fn never_read(n: usize, args: &[&str]) {
-    let besieged = Besieged::start(&[&["upper", &room_for(n)], args].concat());
+    let besieged = Besieged::start(&[&["upper", "--max-frame", "1GiB", &room_for(n)], args].concat());
     besieged.withstands(|server| {
-        // Small frames, and one larger than a connection's memory.
-        let requests = [frame(&[b'x'; 100]).repeat(5_000), frame(&vec![b'x'; 1_000_000])].concat();
-        write_until_closed(clients(server, n), &requests, Duration::from_millis(5));
+        let mut clients = clients(server, n);
+        for client in &mut clients[1..] {
+            client.write_all(&(1_u32 << 29).to_be_bytes()).unwrap();
+        }
+        // Either way it goes on with zeros.
+        write_until_closed(clients, &EMPTY_FRAMES, Duration::from_millis(5));
         server.process.stderr.wait_for(n, &[" bytes, "]);
     });
     let done = besieged.stop(n + 1, 0);
@@ -594,24 +604,32 @@ fn heavy_requests() {
 /// request, or read nothing.
 fn sigterm_under_load(pipelining: usize, half: usize, unread: usize) {
     let max = room_for(pipelining + half + unread);
-    let server = Server::start(&["upper", "-v", &max]);
+    let server = Server::start(&[
+        "upper",
+        "-v",
+        &max,
+        "--frame-time",
+        "1h",
+        "--write-time",
+        "1h",
+        "--max-frame",
+        "1GiB",
+    ]);
     let mut begun = clients(&server, half);
     for client in &mut begun {
         client.write_all(b"\0\0").unwrap();
     }
     let mut stuck = clients(&server, unread);
     for client in &mut stuck {
-        client.set_nonblocking(true).unwrap();
-        let request = frame(&[b'x'; 60_000]);
-        // Until it takes no more, and a little longer: it has to read what was taken for it meanwhile.
+        client.write_all(&(1_u32 << 29).to_be_bytes()).unwrap();
+        // Until the server, too, takes no more.
         let mut full = 0;
         while full < 20 {
-            match client.write(&request) {
-                Ok(_) => full = 0,
-                Err(_) => {
-                    full += 1;
-                    thread::sleep(Duration::from_millis(5));
-                }
+            if fill(client, &EMPTY_FRAMES).unwrap() > 0 {
+                full = 0;
+            } else {
+                full += 1;
+                thread::sleep(Duration::from_millis(5));
             }
         }
     }
@@ -652,7 +670,9 @@ fn sigterm_under_load(pipelining: usize, half: usize, unread: usize) {
         }
         assert_eq!(counts(&done), (pipelining + half + unread, 0));
         let stopped = done.stderr.matches(" bytes, server stopped").count();
-        assert_eq!(stopped, pipelining + half, "{}", done.stderr);
+        assert_eq!(stopped, pipelining + half + unread, "{}", done.stderr);
+        let cut = done.stderr.matches(" bytes, server stopped: before a reply was finished\n").count();
+        assert_eq!(cut, unread, "{}", done.stderr);
         let cut = format!("{unread} connections closed with replies that were not finished in time");
         assert_eq!(done.stderr.contains(&cut), unread > 0, "{}", done.stderr);
     });

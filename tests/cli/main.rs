@@ -16,6 +16,7 @@ mod inspect;
 mod keys;
 mod languages;
 mod limits;
+mod links;
 mod migration;
 mod noise;
 mod output;

@@ -340,7 +340,8 @@ fn a_second_signal_ends_at_once() {
     };
     let (server, _client) = stuck();
     server.process.signal(Signal::INT);
-    server.process.finish(b"").code(130);
+    let done = server.process.finish(b"").code(130);
+    assert!(done.stderr.contains("server stopped: before a reply was finished\n"), "{}", done.stderr);
     // One that does not come to an end is not waited for longer than ten seconds.
     let (server, _client) = stuck();
     let done = server.process.finish(b"").code(0);

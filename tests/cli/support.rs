@@ -1,6 +1,7 @@
 //! Processes and peers that end with the test, whatever becomes of it.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::process::ExitStatusExt;
@@ -23,6 +24,16 @@ pub(crate) fn ringframe<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> C
         command.env_remove(name);
     }
     command
+}
+
+/// Gives a command, which runs another one, the environment of that.
+pub(crate) fn set_environment(command: &mut Command, like: &Command) {
+    for (name, value) in like.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
 }
 
 /// Runs the command with these arguments and this standard input until it ends.
@@ -131,6 +142,20 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).expect("the process is there");
     }
 
+    /// Stops it, and waits until each of its threads has: one may still be at work when the signal is sent.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+        until("every thread to stop", || {
+            let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process is there");
+            let stopped = |task: io::Result<fs::DirEntry>| {
+                // The state comes behind the name, which is in parentheses. A thread that is gone does nothing.
+                let stat = task.and_then(|task| fs::read_to_string(task.path().join("stat")));
+                stat.map_or(true, |stat| stat.rsplit(") ").next().is_some_and(|state| state.starts_with('T')))
+            };
+            tasks.into_iter().all(stopped).then_some(())
+        });
+    }
+
     /// Writes to standard input at once.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
@@ -228,7 +253,7 @@ impl Stream {
     }
 
     /// Waits for the end of the stream.
-    fn end(&self) -> Vec<u8> {
+    pub(crate) fn end(&self) -> Vec<u8> {
         self.wait(|collected| collected.ended)
             .unwrap_or_else(|text| panic!("the stream did not end:\n{text}"));
         self.shared.0.lock().unwrap().bytes.clone()
@@ -293,7 +318,7 @@ impl Server {
         Self::run(ringframe([&["proxy", "127.0.0.1:0", upstream], args].concat()))
     }
 
-    fn run(command: Command) -> Self {
+    pub(crate) fn run(command: Command) -> Self {
         let process = Process::spawn(command);
         let lines = process.stdout.wait_for(1, &["listening"]);
         let address = match serde_json::from_str::<serde_json::Value>(&lines) {
@@ -391,7 +416,7 @@ pub(crate) fn reset(stream: TcpStream) {
 /// A file that exists for this test.
 pub(crate) fn file(name: &str, content: &[u8]) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, content).unwrap();
+    fs::write(&path, content).unwrap();
     path
 }
 

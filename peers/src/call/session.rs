@@ -1,7 +1,7 @@
 //! `call` on a terminal: a line to edit, replies above it as they come.
 //!
 //! The terminal is in raw mode from the first prompt to the end of the input, whatever ends it: [`Mode`] puts it back
-//! when it is dropped, and SIGTERM and SIGHUP, which would not drop it, are waited for here. A thread does nothing but
+//! when it is dropped, and the signals that would end the process without dropping it are waited for here. A thread does nothing but
 //! read bytes, which can't be cancelled; so it has no part in what the terminal shows or how it is set, and may be left
 //! behind.
 
@@ -29,6 +29,9 @@ use crate::wire::RING;
 
 mod line;
 mod screen;
+
+/// Whether a message can be sent.
+type Check = dyn Fn(&[u8]) -> Result<(), Failure>;
 
 type Screen = screen::Screen<io::Stdout, io::Stderr>;
 
@@ -59,7 +62,7 @@ pub(super) struct Session {
     /// Messages on their way there.
     ready: VecDeque<Vec<u8>>,
     hex: bool,
-    check: Box<dyn Fn(&[u8]) -> Result<(), Failure>>,
+    check: Box<Check>,
 }
 
 impl Session {
@@ -123,14 +126,14 @@ impl Session {
                     }
                     // No more is read than can be sent.
                     chunk = self.keys.recv(), if self.open && self.ready.is_empty() => {
-                        chunk.map_or(Event::End, Event::Keys)
+                        // Raw mode knows no end of the input: the terminal is gone, of which the signal tells as well.
+                        chunk.map_or(Event::Signal(Signal::HUP), Event::Keys)
                     }
                 },
             };
             let done = match event {
                 Event::Keys(keys) => self.typed(&keys),
                 Event::Signal(signal) => self.signalled(signal)?,
-                Event::End => self.end(),
             };
             done.map_err(Failure::terminal)?;
         }
@@ -189,17 +192,18 @@ impl Session {
     }
 
     fn signalled(&mut self, signal: Signal) -> Result<io::Result<()>, Failure> {
-        let mut screen = self.screen.borrow_mut();
+        let Self { screen, mode, open, .. } = self;
+        let mut screen = screen.borrow_mut();
         Ok(match signal {
             Signal::WINCH => screen.resize(size()),
             // What the key does by itself, but for the terminal, which is left as it was found.
             Signal::TSTP => {
-                let left = screen.erase().and_then(|()| self.mode.restore());
+                let left = screen.erase().and_then(|()| mode.restore());
                 let _ = process::kill_process(process::getpid(), Signal::STOP);
                 left
             }
             // Whoever had the terminal meanwhile may have set it.
-            Signal::CONT if self.open => self.mode.set_raw().and_then(|()| screen.redraw()),
+            Signal::CONT if *open => mode.set_raw().and_then(|()| screen.redraw()),
             Signal::CONT => Ok(()),
             signal => return Err(Failure::signal(signal.as_raw())),
         })
@@ -208,7 +212,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Whatever ended it is told below the line.
+        // Whatever ended it is told below the line; `mode` does the rest.
         let _ = self.screen.borrow_mut().close();
     }
 }
@@ -216,7 +220,6 @@ impl Drop for Session {
 enum Event {
     Keys(Vec<u8>),
     Signal(Signal),
-    End,
 }
 
 /// Printing by way of the screen.
@@ -236,11 +239,13 @@ impl Write for Above {
 struct Mode {
     before: Termios,
     raw: Termios,
+    /// Whether it is to be put back. A process in the background that sets a terminal is stopped for it.
+    is_raw: bool,
 }
 
 impl Mode {
-    /// Each key as it is pressed, and nothing shown by the terminal itself. ^C and ^Z still are signals, for times
-    /// when nobody reads keys; ^\, which would leave the terminal in this mode, is none.
+    /// Each key as it is pressed, and nothing shown by the terminal itself. ^C, ^Z and ^\ still are signals, for times
+    /// when nobody reads keys.
     fn raw() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut raw = before.clone();
@@ -248,41 +253,47 @@ impl Mode {
         raw.input_modes -= InputModes::ICRNL | InputModes::INLCR | InputModes::IGNCR | InputModes::IXON;
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
-        raw.special_codes[SpecialCodeIndex::VQUIT] = 0;
-        let mode = Self { before, raw };
+        let mut mode = Self { before, raw, is_raw: false };
         mode.set_raw()?;
         Ok(mode)
     }
 
-    fn set_raw(&self) -> io::Result<()> {
+    fn set_raw(&mut self) -> io::Result<()> {
+        self.is_raw = true;
         Ok(tcsetattr(io::stdin(), OptionalActions::Drain, &self.raw)?)
     }
 
-    fn restore(&self) -> io::Result<()> {
-        Ok(tcsetattr(io::stdin(), OptionalActions::Drain, &self.before)?)
+    fn restore(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_raw) {
+            tcsetattr(io::stdin(), OptionalActions::Drain, &self.before)?;
+        }
+        Ok(())
     }
 }
 
 impl Drop for Mode {
     fn drop(&mut self) {
+        // A terminal that is gone needs no settings.
         let _ = self.restore();
     }
 }
 
 /// What reaches the process beside keys.
-struct Signals([(Signal, unix::Signal); 5]);
+struct Signals([(Signal, unix::Signal); 6]);
 
 impl Signals {
     fn new() -> io::Result<Self> {
         let on = |signal: Signal| {
             Ok::<_, io::Error>((signal, unix::signal(SignalKind::from_raw(signal.as_raw()))?))
         };
+        // Those that end it come first: a terminal that is gone also says that all may go on.
         Ok(Self([
-            on(Signal::WINCH)?,
+            on(Signal::HUP)?,
+            on(Signal::TERM)?,
+            on(Signal::QUIT)?,
             on(Signal::TSTP)?,
             on(Signal::CONT)?,
-            on(Signal::TERM)?,
-            on(Signal::HUP)?,
+            on(Signal::WINCH)?,
         ]))
     }
 

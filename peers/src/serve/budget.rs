@@ -9,9 +9,10 @@ use bytesize::ByteSize;
 use super::Service;
 use crate::args::Limits;
 use crate::output::{Output, Verbosity};
+use crate::text::count;
 use crate::wire::RING;
 
-/// What the program itself has in memory, bytes: its code, and what it needs to start. It is 8 MiB in a build for
+/// What the program itself has in memory, bytes: its code, and what it needs to start: 5 MiB, or 8 in a build for
 /// debugging.
 const PROGRAM: u64 = 12 << 20;
 
@@ -19,8 +20,11 @@ const PROGRAM: u64 = 12 << 20;
 /// is being taken apart, which JSON can make of many small pieces.
 const THREAD: u64 = 2 << 20;
 
+/// What a thread that waits for the disk has in memory, bytes.
+pub(super) const DISK_THREAD: usize = 64 << 10;
+
 /// What tokio, the list of connections and the allocator add to the state of a connection's task, bytes.
-const TASK: u64 = 6 << 10;
+const TASK: u64 = 8 << 10;
 
 /// Open files that come and go: a connection that is turned away, a folder that is read, a signal.
 #[cfg(unix)]
@@ -54,7 +58,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// `state` is the size of a connection's task and of what an authenticated link keeps, bytes.
+    /// `state` is the size of a connection's task, and of what its transport keeps beside it, bytes.
     pub(super) fn of<S: Service>(service: &S, connections: u32, state: usize) -> Self {
         let threads = available_parallelism().map_or(1, |cores| cores.get() as u64);
         Self {
@@ -72,12 +76,12 @@ impl Memory {
 impl std::fmt::Display for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { base, each, connections } = *self;
-        let s = if connections == 1 { "" } else { "s" };
         let [base, each, total] = [base, each, self.total()].map(ByteSize);
         write!(
             f,
-            "at most {connections} connection{s} with {each} of memory each and {base} for the server: {total} \
-             beside the system's buffers of sockets"
+            "at most {} with {each} of memory each and {base} for the server: {total} beside the system's buffers of \
+             sockets",
+            count(connections, "connection")
         )
     }
 }
@@ -93,10 +97,10 @@ pub(super) fn connections<S: Service>(limits: &Limits, service: &S, output: Outp
         if let Err(allowed) = allow_files(wanted) {
             let fit = (allowed.saturating_sub(others) / each).clamp(1, limits.max_connections.into()) as u32;
             output.say(Verbosity::Normal, || {
-                let (n, s) = (limits.max_connections, if fit == 1 { "" } else { "s" });
+                let (fit, n) = (count(fit.into(), "connection"), limits.max_connections);
                 format!(
-                    "at most {fit} connection{s} at a time, not {n}: {n} need {wanted} open files, and the system \
-                     allows this process {allowed} (ulimit -n)"
+                    "at most {fit} at a time, not {n}: {n} need {wanted} open files, and the system allows this \
+                     process {allowed} (ulimit -n)"
                 )
             });
             return fit;

@@ -31,7 +31,7 @@ use tokio::signal::unix::SignalKind;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::budget::{DESCRIPTORS, Needs, descriptors};
+use super::budget::{DESCRIPTORS, DISK_THREAD, Needs, descriptors};
 use super::{End, Link, Service};
 use crate::args::{ExecLimits, ExecServer};
 use crate::failure::{Code, Failure};
@@ -141,11 +141,11 @@ impl Service for Exec {
     /// A piece of output.
     const EACH_NEEDS: Needs = Needs { memory: 1 + PIECE, files: 0 };
 
-    /// Commands: for each its request, in pieces as well, and two files with a piece to be written; two pipes, those two
-    /// files, and what starting it needs for a moment.
+    /// Commands: for each its request, in pieces as well, and two files with a piece to be written by a thread; two pipes,
+    /// those two files, and what starting it needs for a moment.
     fn needs(&self) -> Needs {
         const ARGUMENT: usize = 64;
-        let command = 2 * RING + self.limits.max_args.min(RING) * ARGUMENT + 2 * PIECE;
+        let command = 2 * RING + self.limits.max_args.min(RING) * ARGUMENT + 2 * PIECE + DISK_THREAD;
         let commands = usize::from(self.limits.max_commands);
         Needs { memory: commands * command, files: commands * 10 }
     }

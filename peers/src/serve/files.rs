@@ -18,7 +18,7 @@ use ringframe::{DecodeError, MAX_HEADER};
 use ringframe_io::{Patience, ReadError, WriteError};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::budget::Needs;
+use super::budget::{DISK_THREAD, Needs};
 use super::{End, Link, Service};
 use crate::args;
 use crate::content::{
@@ -32,9 +32,6 @@ use crate::text::{readable, readable_path};
 
 /// How often is looked for partial files that nobody wants any more.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
-
-/// What a thread that waits for the disk has in memory, bytes.
-const DISK_THREAD: usize = 64 << 10;
 
 /// How fast a client is expected to hash what it has of a file, bytes per second.
 const HASHING: u64 = 64 << 20;

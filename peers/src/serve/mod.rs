@@ -21,7 +21,7 @@ use ringframe_io::{Patience, ReadError, WriteError, tcp};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{self, JoinError, JoinSet};
+use tokio::task::{self, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::budget::{Memory, Needs};
@@ -31,6 +31,7 @@ use crate::args::{self, Limits, Serve, Server};
 use crate::ending::{self, Ending, link_error};
 use crate::failure::{Code, Failure, is_connection};
 use crate::output::{Output, Verbosity};
+use crate::text::count;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{key, net, runtime, transport};
@@ -45,6 +46,9 @@ mod udp;
 
 /// How long replies under way may take once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Longer than any server runs.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// How often is said that connections can't be accepted, as long as that is so.
 const COMPLAINT: Duration = Duration::from_secs(10);
@@ -77,8 +81,12 @@ pub(crate) fn run(args: Serve, output: Output) -> Result<(), Failure> {
         // Before anything is opened here.
         exec::close_inherited()?;
     }
-    let runtime = runtime::start(tokio::runtime::Builder::new_multi_thread())?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.thread_keep_alive(FOR_EVER);
+    let runtime = runtime::start(builder)?;
     let result = runtime.block_on(async {
+        // A first thread for work that blocks, which stays: where the system has no more of them, work waits for it.
+        let _ = spawn_blocking(|| ()).await;
         match args.service {
             args::Service::Upper(args) => mirror(Answer::Upper, args, output).await,
             args::Service::Echo(args) => mirror(Answer::Echo, args, output).await,
@@ -150,29 +158,23 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
         }
     }
     drop(listener);
-    output.say(Verbosity::Verbose, || format!("stopping: {} connections are open", door.tasks.len()));
+    output.say(Verbosity::Verbose, || format!("stopping: {} open", door.count()));
     let _ = stop.send(true);
-    let farewell = async {
-        while let Some(ended) = door.tasks.join_next_with_id().await {
-            let told = door.goodbye(ended);
-            if result.is_ok() {
-                result = told;
-            }
-        }
-    };
     tokio::select! {
-        finished = timeout(FAREWELL, farewell) => {
+        finished = timeout(FAREWELL, door.empty()) => {
             if finished.is_err() {
                 output.say(Verbosity::Normal, || {
-                    let (n, s) = (door.tasks.len(), if door.tasks.len() == 1 { "" } else { "s" });
-                    format!("{n} connection{s} closed with replies that were not finished in time")
+                    format!("{} closed with replies that were not finished in time", door.count())
                 });
             }
         }
         () = signals.next() => result = Err(Failure::interrupted()),
     }
-    // What is left behind is dropped here and not by the end of the process: a command is killed then.
-    let _ = timeout(LINGER, door.tasks.shutdown()).await;
+    drop(stop);
+    // Those who are not gone yet are dropped here and not by the end of the process: a command is killed then.
+    if timeout(LINGER, door.empty()).await.is_err() {
+        let _ = timeout(LINGER, door.tasks.shutdown()).await;
+    }
     result.and(door.close())
 }
 
@@ -310,9 +312,21 @@ impl Doorkeeper {
         self.tell(peer, &ended, || {
             let Ended { frames, bytes, why, detail } = &ended;
             let detail = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
-            let s = if *frames == 1 { "" } else { "s" };
-            format!("{peer}: {frames} frame{s}, {bytes} bytes, {why}{detail}")
+            format!("{peer}: {}, {bytes} bytes, {why}{detail}", count(*frames, "frame"))
         })
+    }
+
+    /// How many are inside, in words.
+    fn count(&self) -> String {
+        count(self.tasks.len() as u64, "connection")
+    }
+
+    /// Waits until all are gone.
+    async fn empty(&mut self) {
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            // Whether or not anybody can be told any more.
+            let _ = self.goodbye(ended);
+        }
     }
 
     /// With `-v`, what became of a connection: in words, or as JSON.
@@ -328,7 +342,7 @@ impl Doorkeeper {
         let Self { admitted, turned_away, .. } = self;
         self.output.event(
             Verbosity::Verbose,
-            || format!("stopped: {admitted} connections were served, {turned_away} turned away"),
+            || format!("stopped: {} served, {turned_away} turned away", count(*admitted, "connection")),
             || json!({ "served": admitted, "turned_away": turned_away }),
         )
     }
@@ -362,8 +376,10 @@ fn patience(limits: &Limits) -> Patience {
 enum End {
     /// The client closed its sending direction between frames.
     Closed,
-    /// The server stops.
+    /// The server stops, between replies.
     Stopped,
+    /// The server stops, and does not wait any longer.
+    Cut,
     Read(ReadError<io::Error>),
     Write(WriteError<io::Error>),
     /// By a reset, which the client is to see as one, too.
@@ -416,13 +432,20 @@ impl Link {
     }
 
     async fn run<S: Service>(mut self, service: &S) -> Ended {
-        let end = service.talk(&mut self).await;
+        let mut stopping = self.stopping.clone();
+        // Who tells it to stop is gone once there is no more time.
+        let cut = async move { while stopping.changed().await.is_ok() {} };
+        let end = tokio::select! {
+            end = service.talk(&mut self) => end,
+            () = cut => End::Cut,
+        };
         let Self { reader, mut writer, frames, bytes, .. } = self;
         let (why, detail) = match &end {
             End::Closed => (Ending::Closed.word(), None),
             End::Stopped => ("server stopped", None),
             End::Read(error) => describe(ending::of(error)),
             End::Write(error) => describe(ending::of(error)),
+            End::Cut => ("server stopped", Some("before a reply was finished".into())),
             End::Reset(detail) => (Ending::Reset.word(), Some(detail.clone())),
             End::Other { why, detail } => (*why, Some(detail.clone())),
         };
@@ -440,7 +463,7 @@ impl Link {
                 flushed
             }
             End::Closed | End::Stopped | End::Read(_) | End::Other { .. } => writer.shutdown().await,
-            End::Write(_) | End::Reset(_) => Err(WriteError::WriteZero),
+            End::Write(_) | End::Cut | End::Reset(_) => Err(WriteError::WriteZero),
         };
         if farewell.is_ok() && !matches!(end, End::Closed) {
             // Closing with unread input would reset the connection, and the client might never see the replies on

@@ -18,6 +18,7 @@ use crate::args::Server;
 use crate::failure::{Code, Failure, is_connection};
 use crate::net::{self, DATAGRAM};
 use crate::output::{Output, Verbosity};
+use crate::text::count;
 
 pub(super) async fn serve(answer: Answer, server: &Server, output: Output) -> Result<(), Failure> {
     let socket = net::listen_udp(&server.listen, server.expose).await?;
@@ -152,16 +153,15 @@ impl Mirror {
     fn goodbye(&self) -> Result<(), Failure> {
         let Counts { datagrams, bytes, answered, too_large, amplifying, looping, unsent } = self.counts;
         let words = || {
-            let s = if datagrams == 1 { "" } else { "s" };
-            let mut text = format!("{datagrams} datagram{s}, {bytes} bytes, {answered} answered");
-            for (count, why) in [
+            let mut text = format!("{}, {bytes} bytes, {answered} answered", count(datagrams, "datagram"));
+            for (n, why) in [
                 (too_large, format!("of more than {} bytes", self.largest)),
                 (amplifying, "smaller than their answer".into()),
                 (looping, "from a port of servers".into()),
                 (unsent, "whose answer was not sent".into()),
             ] {
-                if count > 0 {
-                    text += &format!(", {count} {why}");
+                if n > 0 {
+                    text += &format!(", {n} {why}");
                 }
             }
             text

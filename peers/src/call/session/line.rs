@@ -370,4 +370,37 @@ mod tests {
         line.take();
         assert_eq!(line.key(0x04), Some(Typed::End));
     }
+
+    /// Nothing that is typed, or pasted, is more than the line can take or breaks it.
+    #[test]
+    fn any_keys_at_all() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let keys = [
+            "\x1b[A",
+            "\x1b[B",
+            "\x1b[1;5C",
+            "\x1b\x7f",
+            "\x1bb",
+            "\x1bd",
+            "日",
+            "e\u{301}",
+            "🦀",
+            " ",
+            "x.",
+        ];
+        let mut line = Line::new(32);
+        for _ in 0..200_000 {
+            let typed = match random.u8(..4) {
+                0 => vec![random.u8(..)],
+                1 => vec![random.u8(..32)],
+                _ => random.choice(keys).expect("there are some").as_bytes().to_vec(),
+            };
+            for key in typed {
+                if line.key(key) == Some(Typed::Enter) {
+                    line.take();
+                }
+            }
+            assert!(line.text().len() <= 32 && line.text().is_char_boundary(line.cursor()));
+        }
+    }
 }

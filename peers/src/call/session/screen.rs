@@ -12,6 +12,8 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthChar;
 
+use crate::text::begins_a_character;
+
 const PROMPT: &str = "> ";
 
 /// Columns and rows.
@@ -134,9 +136,9 @@ impl<O: Write, E: Write> Screen<O, E> {
     /// is only printed.
     pub(super) fn close(&mut self) -> io::Result<()> {
         if self.shown.is_empty() {
-            self.erase()?
+            self.erase()?;
         } else {
-            self.enter()?
+            self.enter()?;
         }
         self.open = false;
         self.flush()
@@ -234,9 +236,173 @@ fn filled(bytes: &[u8], columns: usize) -> usize {
         for c in chunk.valid().chars() {
             step(c.len_utf8(), width(c), c == '\n');
         }
-        for _ in chunk.invalid() {
+        // A character that waits for its rest has no width yet.
+        let invalid = chunk.invalid();
+        for _ in invalid.iter().filter(|_| !begins_a_character(invalid)) {
             step(1, 1, false);
         }
     }
     whole
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::io::{self, Write};
+    use std::num::NonZero;
+    use std::rc::Rc;
+
+    use super::{PROMPT, Screen, Size};
+
+    /// A terminal, which both standard output and standard error are.
+    #[derive(Clone)]
+    struct Terminal(Rc<RefCell<vt100::Parser>>);
+
+    impl Terminal {
+        fn new(size: Size) -> Self {
+            let [rows, columns] = [size.rows, size.columns].map(|n| NonZero::new(n as u16).unwrap());
+            Self(Rc::new(RefCell::new(vt100::Parser::new(rows, columns, 0))))
+        }
+
+        /// Each row of the screen, and where the cursor is.
+        fn shown(&self) -> (Vec<String>, (u16, u16)) {
+            let terminal = self.0.borrow();
+            let screen = terminal.screen();
+            (screen.rows(0, screen.size().1.into()).collect(), screen.cursor_position())
+        }
+    }
+
+    impl Write for Terminal {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // What the system makes of line ends.
+            for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+                match piece.split_last() {
+                    Some((b'\n', line)) => self.0.borrow_mut().process(&[line, b"\r\n"].concat()),
+                    _ => self.0.borrow_mut().process(piece),
+                }
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn on(size: Size) -> (Terminal, Screen<Terminal, Terminal>) {
+        let terminal = Terminal::new(size);
+        let mut screen = Screen::new(terminal.clone(), terminal.clone(), size);
+        screen.draw().unwrap();
+        (terminal, screen)
+    }
+
+    fn random_text(random: &mut fastrand::Rng, longest: usize) -> String {
+        let letters = ['a', 'b', ' ', 'ß', '日', '🦀'];
+        (0..random.usize(..=longest)).map(|_| random.choice(letters).unwrap()).collect()
+    }
+
+    /// However replies are cut and whatever is typed meanwhile, in the end it looks as if they had come first.
+    #[test]
+    fn pieces_look_like_the_whole() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for _ in 0..500 {
+            let size = Size { columns: random.usize(3..30), rows: random.usize(2..12) };
+            let (terminal, mut screen) = on(size);
+            let mut printed = String::new();
+            for _ in 0..random.usize(1..4) {
+                let reply = random_text(&mut random, 100) + "\n";
+                printed += &reply;
+                let mut rest = reply.as_bytes();
+                while !rest.is_empty() {
+                    let (piece, more) = rest.split_at(random.usize(1..=rest.len()));
+                    screen.write_all(piece).unwrap();
+                    rest = more;
+                    match random.u8(..3) {
+                        0 => screen.flush().unwrap(),
+                        // One row, since what more rows scroll does not come back.
+                        1 => screen.show(random_text(&mut random, (size.columns - 3) / 2), 0).unwrap(),
+                        _ => {}
+                    }
+                }
+            }
+            let line = random_text(&mut random, (size.columns - 3) / 2);
+            screen.show(line.clone(), line.len()).unwrap();
+            screen.flush().unwrap();
+
+            let mut plain = Terminal::new(size);
+            write!(plain, "{printed}").unwrap();
+            let (plain, mut below) = (plain.clone(), Screen::new(plain.clone(), plain, size));
+            below.show(line.clone(), line.len()).unwrap();
+            assert_eq!(terminal.shown().0, plain.shown().0, "{size:?} {printed:?} {line:?}");
+            assert_eq!(terminal.shown().1, plain.shown().1, "{size:?} {printed:?} {line:?}");
+        }
+    }
+
+    /// The prompt and the line are what a terminal makes of them, the cursor is where it belongs, and all of it is
+    /// taken off again.
+    #[test]
+    fn a_line_of_any_width() {
+        let mut random = fastrand::Rng::with_seed(6);
+        for _ in 0..500 {
+            let size = Size { columns: random.usize(2..30), rows: 20 };
+            let (terminal, mut screen) = on(size);
+            let empty = terminal.shown();
+            let line = random_text(&mut random, 2 * size.columns);
+            let cursor =
+                line.char_indices().map(|(at, _)| at).nth(random.usize(..=line.len())).unwrap_or(line.len());
+            screen.show(line.clone(), cursor).unwrap();
+            let mut plain = Terminal::new(size);
+            write!(plain, "{PROMPT}{line}").unwrap();
+            assert_eq!(terminal.shown().0, plain.shown().0, "{size:?} {line:?}");
+
+            let mut before = Terminal::new(size);
+            write!(before, "{PROMPT}{}", &line[..cursor]).unwrap();
+            let (row, column) = before.shown().1;
+            let (shown_row, shown_column) = terminal.shown().1;
+            let next_is_wide = line[cursor..].chars().next().is_some_and(|c| super::width(c) > 1);
+            let full = usize::from(column) >= size.columns - usize::from(next_is_wide);
+            let wanted = if full { (row + 1, 0) } else { (row, column) };
+            assert_eq!((shown_row, shown_column), wanted, "{size:?} {line:?} {cursor}");
+
+            screen.show(String::new(), 0).unwrap();
+            assert_eq!(terminal.shown(), empty, "{size:?} {line:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_longer_than_the_screen_is_shown_around_its_cursor() {
+        let size = Size { columns: 10, rows: 3 };
+        let (terminal, mut screen) = on(size);
+        let line: String = (b'a'..=b'z').cycle().take(75).map(char::from).collect();
+        let text = format!("{PROMPT}{line}");
+        let rows: Vec<_> =
+            text.as_bytes().chunks(10).map(|row| String::from_utf8_lossy(row).into_owned()).collect();
+        screen.show(line.clone(), 75).unwrap();
+        assert_eq!(terminal.shown(), (rows[5..].to_vec(), (2, 7)));
+        screen.show(line.clone(), 20).unwrap();
+        assert_eq!(terminal.shown(), (rows[2..5].to_vec(), (0, 2)));
+        screen.write_all(b"reply\n").unwrap();
+        screen.show(line, 0).unwrap();
+        screen.flush().unwrap();
+        assert_eq!(terminal.shown(), (rows[..3].to_vec(), (0, 2)));
+    }
+
+    #[test]
+    fn closing_keeps_what_was_begun() {
+        for (line, held, shown) in
+            [("", "", ""), ("half", "", "> half"), ("", "part", "part"), ("half", "part", "> half part")]
+        {
+            let (terminal, mut screen) = on(Size::USUAL);
+            screen.show(line.into(), 0).unwrap();
+            screen.write_all(held.as_bytes()).unwrap();
+            screen.close().unwrap();
+            screen.write_all(b"\nlater\n").unwrap();
+            screen.flush().unwrap();
+            let rows = terminal.shown().0.join(" ");
+            assert_eq!(
+                rows.split_whitespace().collect::<Vec<_>>().join(" "),
+                format!("{shown} later").trim_start()
+            );
+        }
+    }
 }

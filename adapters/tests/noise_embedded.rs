@@ -150,6 +150,41 @@ mod blocking {
     }
 
     #[test]
+    fn what_has_room_in_one_message_is_not_cut_in_two() {
+        let ((to_server, mut at_server), (to_client, at_client)) = (pipe(), pipe());
+        let server = thread::spawn(move || {
+            let e = Ephemeral::new([2; 32]);
+            accept::<_, _, _, 100>(&mut at_server, to_client, &[Key::new(KEY)], e, [0; 50])
+                .map(drop)
+                .expect("the same key");
+            at_server
+        });
+        let e = Ephemeral::new([1; 32]);
+        let (_reads, mut writes): Device =
+            connect(at_client, to_server, &Key::new(KEY), e, [0; 50]).expect("the same key");
+        // The first leaves 46 of 164 bytes.
+        assert_eq!(writes.write(&[7; 100]), Ok(100));
+        assert_eq!(writes.write(&[7; 100]), Ok(100));
+        writes.flush().expect("an open pipe");
+        drop(writes);
+        let (mut at_server, mut sent) = (server.join().expect("no panic"), 0);
+        while let Some(n) = again(|| at_server.read(&mut [0; 50])) {
+            sent += n;
+        }
+        assert_eq!(sent, 2 * (2 + 100 + 16));
+    }
+
+    /// Calls until it is not interrupted; `None`: the end.
+    fn again(mut read: impl FnMut() -> Result<usize, ErrorKind>) -> Option<usize> {
+        loop {
+            match read() {
+                Err(ErrorKind::Interrupted) => {}
+                result => return Some(result.expect("nothing else is wrong")).filter(|&n| n > 0),
+            }
+        }
+    }
+
+    #[test]
     fn a_stream_that_is_cut_off_is_no_clean_end() {
         let ((to_server, at_server), (to_client, at_client)) = (pipe(), pipe());
         let server = thread::spawn(move || {

@@ -34,20 +34,32 @@ mod blocking {
     use super::*;
 
     /// The receiving end of a pipe between threads: a chunk is what was written at once.
-    struct Reads(Receiver<Vec<u8>>, VecDeque<u8>);
-    struct Writes(Sender<Vec<u8>>);
+    struct Reads(Receiver<Vec<u8>>, VecDeque<u8>, Calls);
+    struct Writes(Sender<Vec<u8>>, Calls);
+
+    /// Every third call is interrupted.
+    #[derive(Default)]
+    struct Calls(usize);
+
+    impl Calls {
+        fn next(&mut self) -> Result<(), ErrorKind> {
+            self.0 += 1;
+            if self.0.is_multiple_of(3) { Err(ErrorKind::Interrupted) } else { Ok(()) }
+        }
+    }
 
     impl ErrorType for Reads {
-        type Error = Infallible;
+        type Error = ErrorKind;
     }
 
     impl ErrorType for Writes {
-        type Error = Infallible;
+        type Error = ErrorKind;
     }
 
     impl Read for Reads {
-        fn read(&mut self, buf: &mut [u8]) -> Result<usize, Infallible> {
+        fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorKind> {
             assert!(!buf.is_empty());
+            self.2.next()?;
             if self.1.is_empty() {
                 self.1.extend(self.0.recv().unwrap_or_default());
             }
@@ -59,20 +71,21 @@ mod blocking {
 
     impl Write for Writes {
         /// 61 bytes at a time; none once the other end is gone.
-        fn write(&mut self, buf: &[u8]) -> Result<usize, Infallible> {
+        fn write(&mut self, buf: &[u8]) -> Result<usize, ErrorKind> {
+            self.1.next()?;
             let few = buf[..buf.len().min(61)].to_vec();
             let n = few.len();
             Ok(self.0.send(few).map_or(0, |()| n))
         }
 
-        fn flush(&mut self) -> Result<(), Infallible> {
-            Ok(())
+        fn flush(&mut self) -> Result<(), ErrorKind> {
+            self.1.next()
         }
     }
 
     fn pipe() -> (Writes, Reads) {
         let (sender, receiver) = channel();
-        (Writes(sender), Reads(receiver, VecDeque::new()))
+        (Writes(sender, Calls::default()), Reads(receiver, VecDeque::new(), Calls::default()))
     }
 
     type Device = Halves<Reads, Writes, [u8; 50], 200>;
@@ -131,9 +144,44 @@ mod blocking {
         assert_eq!(result, Err(HandshakeError::WriteZero));
         drop(to_client);
 
-        let cut: Error<Infallible> = LinkError::Truncated.into();
+        let cut: Error<ErrorKind> = LinkError::Truncated.into();
         assert_eq!(cut.kind(), ErrorKind::InvalidData);
         assert_eq!(cut.to_string(), LinkError::Truncated.to_string());
+    }
+
+    #[test]
+    fn what_has_room_in_one_message_is_not_cut_in_two() {
+        let ((to_server, mut at_server), (to_client, at_client)) = (pipe(), pipe());
+        let server = thread::spawn(move || {
+            let e = Ephemeral::new([2; 32]);
+            accept::<_, _, _, 100>(&mut at_server, to_client, &[Key::new(KEY)], e, [0; 50])
+                .map(drop)
+                .expect("the same key");
+            at_server
+        });
+        let e = Ephemeral::new([1; 32]);
+        let (_reads, mut writes): Device =
+            connect(at_client, to_server, &Key::new(KEY), e, [0; 50]).expect("the same key");
+        // The first leaves 46 of 164 bytes.
+        assert_eq!(writes.write(&[7; 100]), Ok(100));
+        assert_eq!(writes.write(&[7; 100]), Ok(100));
+        writes.flush().expect("an open pipe");
+        drop(writes);
+        let (mut at_server, mut sent) = (server.join().expect("no panic"), 0);
+        while let Some(n) = again(|| at_server.read(&mut [0; 50])) {
+            sent += n;
+        }
+        assert_eq!(sent, 2 * (2 + 100 + 16));
+    }
+
+    /// Calls until it is not interrupted; `None`: the end.
+    fn again(mut read: impl FnMut() -> Result<usize, ErrorKind>) -> Option<usize> {
+        loop {
+            match read() {
+                Err(ErrorKind::Interrupted) => {}
+                result => return Some(result.expect("nothing else is wrong")).filter(|&n| n > 0),
+            }
+        }
     }
 
     #[test]

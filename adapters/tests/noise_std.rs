@@ -186,7 +186,7 @@ impl Write for Handle<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.0.borrow_mut().step(1).map(drop)
     }
 }
 

@@ -52,7 +52,7 @@ impl<E: ::embedded_io::Error> ::embedded_io::Error for Error<E> {
 }
 
 /// After a call to the transport; `None`: interrupted, so once more.
-pub(super) fn moved<E: ::embedded_io::Error>(result: Result<usize, E>) -> Result<Option<usize>, E> {
+pub(super) fn done<T, E: ::embedded_io::Error>(result: Result<T, E>) -> Result<Option<T>, E> {
     match result {
         Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
         result => result.map(Some),
@@ -113,17 +113,17 @@ macro_rules! halves {
             let mut chunk = Chunk::new(chunk);
             loop {
                 while !handshake.pending().is_empty() {
-                    match moved(wait!(write.write(handshake.pending()))).map_err(HandshakeError::Io)? {
+                    match done(wait!(write.write(handshake.pending()))).map_err(HandshakeError::Io)? {
                         Some(0) => return Err(HandshakeError::WriteZero),
                         Some(n) => handshake.advance(n),
                         None => {}
                     }
                 }
-                wait!(write.flush()).map_err(HandshakeError::Io)?;
+                while done(wait!(write.flush())).map_err(HandshakeError::Io)?.is_none() {}
                 if handshake.is_done() {
                     break;
                 }
-                match moved(wait!(read.read(chunk.space()))).map_err(HandshakeError::Io)? {
+                match done(wait!(read.read(chunk.space()))).map_err(HandshakeError::Io)? {
                     Some(0) => return Err(HandshakeError::Closed),
                     Some(n) => chunk.arrived(n),
                     None => {}
@@ -194,7 +194,7 @@ macro_rules! halves {
                     if let Some(n) = self.receiver.take(buf)? {
                         return Ok(n);
                     }
-                    match moved(wait!(self.io.read(self.receiver.space()))).map_err(Error::Io)? {
+                    match done(wait!(self.io.read(self.receiver.space()))).map_err(Error::Io)? {
                         Some(n) if self.receiver.arrived(n)? => {}
                         Some(_) => return Ok(0),
                         None => {}
@@ -220,7 +220,8 @@ macro_rules! halves {
 
             $($async)? fn flush(&mut self) -> Result<(), Self::Error> {
                 wait!(self.drain())?;
-                wait!(self.io.flush()).map_err(Error::Io)
+                while done(wait!(self.io.flush())).map_err(Error::Io)?.is_none() {}
+                Ok(())
             }
         }
 
@@ -240,7 +241,7 @@ macro_rules! halves {
             /// Writes all that is sealed.
             $($async)? fn drain(&mut self) -> Result<(), Error<W::Error>> {
                 while !self.sealer.pending().is_empty() {
-                    match moved(wait!(self.io.write(self.sealer.pending()))).map_err(Error::Io)? {
+                    match done(wait!(self.io.write(self.sealer.pending()))).map_err(Error::Io)? {
                         Some(0) => return Err(Error::WriteZero),
                         Some(n) => self.sealer.advance(n),
                         None => {}

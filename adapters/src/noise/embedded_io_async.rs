@@ -10,7 +10,7 @@ use ringframe::Store;
 #[cfg(doc)]
 use super::LinkError;
 pub use super::embedded::Error;
-use super::embedded::{halves, moved};
+use super::embedded::{done, halves};
 use super::receiver::{Chunk, Receiver};
 use super::{Ephemeral, Handshake, HandshakeError, Key, Sealer};
 

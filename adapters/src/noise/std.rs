@@ -65,7 +65,7 @@ fn shake_hands<R: Read, W: Write>(
                 Err(error) => return Err(HandshakeError::Io(error)),
             }
         }
-        write.flush().map_err(HandshakeError::Io)?;
+        flush(&mut write).map_err(HandshakeError::Io)?;
         if handshake.is_done() {
             break;
         }
@@ -81,6 +81,15 @@ fn shake_hands<R: Read, W: Write>(
     let (opener, sealer) = session.split();
     let read = ReadHalf { io: read, receiver: Box::new(Receiver::new(opener, chunk)) };
     Ok((read, WriteHalf { io: write, sealer: Box::new(sealer), failed: None }))
+}
+
+fn flush(io: &mut impl Write) -> io::Result<()> {
+    loop {
+        match io.flush() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 /// The receiving direction of a link.
@@ -202,6 +211,6 @@ impl<W: Write> Write for WriteHalf<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.drain()?;
-        self.io.flush()
+        flush(&mut self.io)
     }
 }

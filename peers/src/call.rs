@@ -110,7 +110,12 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
             }
             tokio::select! {
                 result = &mut receiving, if !received => match result {
-                    Ok(()) => received = true,
+                    Ok(()) => {
+                        received = true;
+                        if state.has_enough() && !state.all_sent.get() && !on_terminal {
+                            output.say(Verbosity::Verbose, || format!("{address} says nothing more, sending goes on"));
+                        }
+                    }
                     Err(failure) => break Err(failure),
                 },
                 result = &mut sending, if sent.is_none() => match result {

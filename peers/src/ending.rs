@@ -19,7 +19,7 @@ pub(crate) enum Ending {
     HalfClosed,
     /// Nothing did: all was said, and the peer kept its side open.
     Left,
-    /// The same inside a frame.
+    /// The peer closed its sending direction inside a frame.
     InsideFrame,
     /// The peer, or something on the way, gave the connection up.
     Reset,

@@ -158,7 +158,9 @@ impl Conversation {
         });
         let terminal = Terminal::new();
         let before = terminal.settings();
-        let call = terminal.run(in_session(&ringframe([&["call", &peer.address], args].concat())));
+        // A peer that gives no answers has all the time that the test takes.
+        let args = [&["call", &peer.address, "--timeout", "1h"], args].concat();
+        let call = terminal.run(in_session(&ringframe(args)));
         terminal.screen.wait_for(1, &["> "]);
         Self { terminal, before, call, peer, orders: Some(orders), heard }
     }
@@ -443,7 +445,7 @@ fn signals_leave_the_terminal_as_it_was() {
 #[test]
 fn signals_after_the_end_of_the_input() {
     for (key, signal, code) in [("\x03", None, 130), ("", Some(Signal::TERM), 143)] {
-        let mut talk = Conversation::start(&["--timeout", "1h"]);
+        let mut talk = Conversation::start(&[]);
         talk.types("hello\r\x04");
         talk.hears("hello");
         until("the terminal as it was", || (talk.terminal.settings() == talk.before).then_some(()));

@@ -1,9 +1,9 @@
 //! `call` on a terminal: a line to edit, replies above it as they come.
 //!
 //! The terminal is in raw mode from the first prompt to the end of the input, whatever ends it: [`Mode`] puts it back
-//! when it is dropped, and the signals that would end the process without dropping it are waited for here. A thread does nothing but
-//! read bytes, which can't be cancelled; so it has no part in what the terminal shows or how it is set, and may be left
-//! behind.
+//! when it is dropped, and the signals that would end the process without dropping it are waited for here. A thread
+//! does nothing but read bytes, which can't be cancelled; so it has no part in what the terminal shows or how it is
+//! set, and may be left behind.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

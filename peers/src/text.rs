@@ -48,6 +48,11 @@ pub(crate) fn readable(bytes: &[u8]) -> String {
     out
 }
 
+/// A number of things: `1 frame`, `2 frames`.
+pub(crate) fn plural(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Whether more bytes could make these, which are not valid, a character.
 fn begins_a_character(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
@@ -67,11 +72,6 @@ fn escape(text: &str, out: &mut String) {
             c => write!(out, "\\u{{{:x}}}", u32::from(c)),
         };
     }
-}
-
-/// So many of a thing, in words: `1 frame`, `2 frames`.
-pub(crate) fn count(n: u64, thing: &str) -> String {
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 /// Whether a character could do something to a terminal: control characters, DEL, C1 and bidirectional controls.

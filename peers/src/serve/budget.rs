@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 use super::Service;
 use crate::args::Limits;
 use crate::output::{Output, Verbosity};
-use crate::text::count;
+use crate::text::plural;
 use crate::wire::RING;
 
 /// What the program itself has in memory, bytes: its code, and what it needs to start: 5 MiB, or 8 in a build for
@@ -81,7 +81,7 @@ impl std::fmt::Display for Memory {
             f,
             "at most {} with {each} of memory each and {base} for the server: {total} beside the system's buffers of \
              sockets",
-            count(connections, "connection")
+            plural(connections, "connection")
         )
     }
 }
@@ -97,7 +97,7 @@ pub(super) fn connections<S: Service>(limits: &Limits, service: &S, output: Outp
         if let Err(allowed) = allow_files(wanted) {
             let fit = (allowed.saturating_sub(others) / each).clamp(1, limits.max_connections.into()) as u32;
             output.say(Verbosity::Normal, || {
-                let (fit, n) = (count(fit.into(), "connection"), limits.max_connections);
+                let (fit, n) = (plural(fit.into(), "connection"), limits.max_connections);
                 format!(
                     "at most {fit} at a time, not {n}: {n} need {wanted} open files, and the system allows this \
                      process {allowed} (ulimit -n)"

@@ -30,7 +30,7 @@ use self::mirror::{Answer, Mirror};
 use crate::args::{self, Limits, Serve, Server};
 use crate::failure::{Code, Failure, is_connection};
 use crate::output::{Output, Verbosity};
-use crate::text::count;
+use crate::text::plural;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
 use crate::{net, runtime};
@@ -301,13 +301,13 @@ impl Doorkeeper {
         self.tell(peer, &ended, || {
             let Ended { frames, bytes, why, detail } = &ended;
             let detail = detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
-            format!("{peer}: {}, {bytes} bytes, {why}{detail}", count(*frames, "frame"))
+            format!("{peer}: {}, {bytes} bytes, {why}{detail}", plural(*frames, "frame"))
         })
     }
 
     /// How many are inside, in words.
     fn count(&self) -> String {
-        count(self.tasks.len() as u64, "connection")
+        plural(self.tasks.len() as u64, "connection")
     }
 
     /// Waits until all are gone.
@@ -331,7 +331,7 @@ impl Doorkeeper {
         let Self { admitted, turned_away, .. } = self;
         self.output.event(
             Verbosity::Verbose,
-            || format!("stopped: {} served, {turned_away} turned away", count(*admitted, "connection")),
+            || format!("stopped: {} served, {turned_away} turned away", plural(*admitted, "connection")),
             || json!({ "served": admitted, "turned_away": turned_away }),
         )
     }

@@ -18,7 +18,7 @@ use crate::args::Server;
 use crate::failure::{Code, Failure, is_connection};
 use crate::net::{self, DATAGRAM};
 use crate::output::{Output, Verbosity};
-use crate::text::count;
+use crate::text::plural;
 
 pub(super) async fn serve(answer: Answer, server: &Server, output: Output) -> Result<(), Failure> {
     let socket = net::listen_udp(&server.listen, server.expose).await?;
@@ -153,15 +153,15 @@ impl Mirror {
     fn goodbye(&self) -> Result<(), Failure> {
         let Counts { datagrams, bytes, answered, too_large, amplifying, looping, unsent } = self.counts;
         let words = || {
-            let mut text = format!("{}, {bytes} bytes, {answered} answered", count(datagrams, "datagram"));
-            for (n, why) in [
+            let mut text = format!("{}, {bytes} bytes, {answered} answered", plural(datagrams, "datagram"));
+            for (count, why) in [
                 (too_large, format!("of more than {} bytes", self.largest)),
                 (amplifying, "smaller than their answer".into()),
                 (looping, "from a port of servers".into()),
                 (unsent, "whose answer was not sent".into()),
             ] {
-                if n > 0 {
-                    text += &format!(", {n} {why}");
+                if count > 0 {
+                    text += &format!(", {count} {why}");
                 }
             }
             text

@@ -245,6 +245,8 @@ fn connects_and_disconnects(n: usize, service: &[&str]) {
                 });
             }
         });
+        // The last ones may still wait to be accepted.
+        server.process.stderr.wait_for(n, &["127.0.0.1:"]);
     };
     let honest = match service[0] {
         "upper" => {

@@ -154,14 +154,14 @@ impl Mirror {
         let Counts { datagrams, bytes, answered, too_large, amplifying, looping, unsent } = self.counts;
         let words = || {
             let mut text = format!("{}, {bytes} bytes, {answered} answered", count(datagrams, "datagram"));
-            for (n, why) in [
+            for (count, why) in [
                 (too_large, format!("of more than {} bytes", self.largest)),
                 (amplifying, "smaller than their answer".into()),
                 (looping, "from a port of servers".into()),
                 (unsent, "whose answer was not sent".into()),
             ] {
-                if n > 0 {
-                    text += &format!(", {n} {why}");
+                if count > 0 {
+                    text += &format!(", {count} {why}");
                 }
             }
             text

@@ -181,9 +181,9 @@ impl Width {
         }
     }
 
-    /// The largest value of the field.
+    /// The largest value that the field holds.
     #[inline(always)]
-    const fn max_value(self) -> u64 {
+    pub const fn max_value(self) -> u64 {
         match self {
             Self::U8 => 0xff,
             Self::U16 => 0xffff,

@@ -69,6 +69,10 @@ pub(crate) enum Command {
     Encode(Encode),
     /// Frames of standard input or a file to lines on standard output
     Decode(Decode),
+    // Its help is the struct's.
+    Inspect(Inspect),
+    // Its help is the struct's.
+    Proxy(Proxy),
     /// List the wire formats that --wire knows, and who else speaks them
     Formats,
     /// Print a completion script for a shell
@@ -92,7 +96,7 @@ pub(crate) struct WireArgs {
     #[arg(long, default_value = "u32be", value_name = "FORMAT")]
     pub(crate) wire: Wire,
 
-    /// The largest frame, header included: 4096, 64KiB, 8MiB [default: 8MiB; none for encode and decode]
+    /// The largest frame, header included: 4096, 64KiB, 8MiB [default: 8MiB; none for encode, decode, inspect, proxy]
     #[arg(long, value_parser = wire::bytes, value_name = "BYTES")]
     pub(crate) max_frame: Option<u64>,
 }
@@ -208,7 +212,7 @@ pub(crate) struct Mirror {
 }
 
 /// What all servers have in common.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Server {
     /// Where to listen; IPv6 as [::1]:PORT, port 0 picks a free one
     #[arg(long, default_value = "127.0.0.1:7878", value_name = "HOST:PORT")]
@@ -521,6 +525,102 @@ pub(crate) struct Decode {
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
+}
+
+/// Show the frames of a recorded stream, or of the TCP streams in a capture.
+///
+/// One line a frame: its number, where it begins in the stream, its header, the length of its payload, and how the
+/// payload begins. At the first bytes that can't be, or an end inside a frame, it says where, and exits with 5.
+///
+/// A capture (pcap or pcapng) is recognised by its content. Each direction of each connection in it is a stream: segments
+/// out of order, repeated or overlapping are put right, and bytes that the capture lacks are reported (exit code 1).
+/// It knows Ethernet with VLANs, Linux's "any" device, loopback and raw IP, IPv4 and IPv6. It does not put IP fragments
+/// together, check checksums, decrypt, look into tunnels, or find frames again behind a gap. Up to 8 MiB a stream wait for
+/// a segment that is late.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples: ringframe inspect stream.bin --wire mqtt
+          nc -l 7878 | tee record.bin | ringframe inspect - -x
+          ringframe inspect capture.pcapng --wire http2 --to 8080 --skip 24
+          tcpdump -i lo -U -s 0 -w - port 5432 | ringframe inspect - --wire postgres --from 5432")]
+pub(crate) struct Inspect {
+    /// The file; - is standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+
+    /// Print totals and a histogram of the frames' lengths, and no frames
+    #[arg(long, conflicts_with = "hex")]
+    pub(crate) stats: bool,
+
+    /// Skip the first bytes of each stream, a preamble that is no frame; offsets count from the very start
+    #[arg(long, default_value = "0", value_parser = wire::bytes, value_name = "BYTES", hide_default_value = true)]
+    pub(crate) skip: u64,
+
+    /// Of a capture, only the streams from this port (or, with --to, to that one)
+    #[arg(long, value_name = "PORT")]
+    pub(crate) from: Option<u16>,
+
+    /// Of a capture, only the streams to this port (or, with --from, from that one)
+    #[arg(long, value_name = "PORT")]
+    pub(crate) to: Option<u16>,
+
+    /// Take a capture's own bytes for the stream, as with --wire pcapng
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub(crate) raw: bool,
+
+    #[command(flatten)]
+    pub(crate) wire: WireArgs,
+}
+
+/// Pass connections on to a server and show their frames live, both ways.
+///
+/// Frames are shown as by `inspect`. Bytes go on unchanged, also those that are no frame, which is said once; so do ends of
+/// one direction and resets. No more is read than the other side takes.
+#[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("frame_time", |arg| arg.hide(true)),
+    mut_arg("idle", |arg| arg.help("Close a connection on which no byte moved for so long")),
+    mut_arg("write_time", |arg| arg.help("Close a connection of which a side takes no byte for so long")),
+    after_help = "\
+Examples: ringframe proxy 127.0.0.1:1884 127.0.0.1:1883 --wire mqtt
+          ringframe proxy 127.0.0.1:0 127.0.0.1:7878 --chaos 42"
+)]
+pub(crate) struct Proxy {
+    /// Where to listen; IPv6 as [::1]:PORT, port 0 picks a free one
+    #[arg(value_name = "LISTEN")]
+    pub(crate) listen: String,
+
+    /// The server
+    #[arg(value_name = "UPSTREAM")]
+    pub(crate) upstream: String,
+
+    /// Allow an address that other machines can reach
+    #[arg(long)]
+    pub(crate) expose: bool,
+
+    /// Split, merge and delay what goes on, by chance that this number decides: the same number does the same
+    #[arg(long, value_name = "SEED")]
+    pub(crate) chaos: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) view: ViewArgs,
+
+    #[command(flatten)]
+    pub(crate) wire: WireArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+/// How frames are shown.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct ViewArgs {
+    /// Show payloads as a hex dump; with --json in hexadecimal, up to 64 KiB
+    #[arg(short = 'x', long)]
+    pub(crate) hex: bool,
 }
 
 /// A century.

@@ -63,6 +63,11 @@ impl Failure {
         Self { code: 0, message: None }
     }
 
+    /// Ends with that code; what is wrong was said already.
+    pub(crate) fn reported(code: Code) -> Self {
+        Self { code: code as u8, message: None }
+    }
+
     pub(crate) fn interrupted() -> Self {
         Self { code: Code::Interrupted as u8, message: None }
     }

@@ -6,16 +6,16 @@ use std::path::Path;
 
 use ringframe::{Event, Header, Store};
 use ringframe_io::std::{Incoming, Reader, Writer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::args::{Decode, Encode, Show};
 use crate::failure::{Code, Failure};
-use crate::output::{Output, buffered_stdout, json_line, payload_json};
+use crate::output::{Output, buffered_stdout, frame_json, json_line, payload_json};
 use crate::text::Escaper;
 use crate::wire::RING;
 
 /// A file, or standard input for `-`.
-fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(io::stdin()));
     }
@@ -26,6 +26,11 @@ fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
         return Err(cannot(io::ErrorKind::IsADirectory.into()));
     }
     Ok(Box::new(file))
+}
+
+/// What a file is called in a sentence.
+pub(crate) fn called(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
 }
 
 /// Takes the line end off; `false` at the end of the input. An empty line is an empty message. A line of more
@@ -94,8 +99,7 @@ pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
 pub(crate) fn decode(args: Decode, output: Output) -> Result<(), Failure> {
     let format = args.wire.format(u64::MAX)?;
     let limit = format.max_frame();
-    let whom =
-        if args.file.as_os_str() == "-" { "standard input".into() } else { args.file.display().to_string() };
+    let whom = called(&args.file);
     let mut reader = Reader::with_capacity(open(&args.file)?, format, RING)?;
     let mut printer = Printer::new(args.show, output);
     let result = print_all(&mut reader, limit, &mut printer);
@@ -211,16 +215,7 @@ impl Printer {
         if !self.json {
             return Ok(());
         }
-        let mut object = Map::new();
-        for (key, value) in [
-            ("index", self.frames),
-            ("offset", self.offset),
-            ("length", self.length),
-            ("header_length", header.len() as u64),
-            ("payload_length", payload),
-        ] {
-            object.insert(key.into(), value.into());
-        }
+        let mut object = frame_json(self.frames, self.offset, header.len(), payload);
         if let Some(whole) = whole {
             payload_json(&mut object, whole);
         }

@@ -11,6 +11,7 @@ use clap::Parser;
 mod args;
 mod bench;
 mod call;
+mod capture;
 mod content;
 mod demo;
 mod exec;
@@ -19,15 +20,19 @@ mod file_wire;
 mod filter;
 mod formats;
 mod generate;
+mod histogram;
+mod inspect;
 mod json;
 mod net;
 mod output;
+mod reassembly;
 mod runtime;
 mod serve;
 mod store;
 mod text;
 mod transfer;
 mod transport;
+mod view;
 mod watched;
 mod wire;
 
@@ -62,6 +67,8 @@ fn run(command: Command, output: output::Output) -> Result<(), Failure> {
         Command::Ls(args) => transfer::ls(args, output),
         Command::Encode(args) => filter::encode(args),
         Command::Decode(args) => filter::decode(args, output),
+        Command::Inspect(args) => inspect::run(args, output),
+        Command::Proxy(args) => serve::proxy::run(args, output),
         Command::Formats => formats::run(output),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { command } => generate::man(command.as_deref()),

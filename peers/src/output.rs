@@ -1,9 +1,11 @@
 //! Where results and everything else go: results to standard output, the rest to standard error.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
@@ -82,12 +84,40 @@ pub(crate) fn json_line(value: &Value) -> String {
     line
 }
 
+/// A frame in a JSON object: which one it is, where it begins in the stream, and its lengths.
+pub(crate) fn frame_json(index: u64, offset: u64, header: usize, payload: u64) -> Map<String, Value> {
+    let header = header as u64;
+    [
+        ("index", index),
+        ("offset", offset),
+        ("length", header + payload),
+        ("header_length", header),
+        ("payload_length", payload),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.into()))
+    .into_iter()
+    .collect()
+}
+
 /// A payload in a JSON object: as `text` where it is text, else as `hex`.
 pub(crate) fn payload_json(object: &mut Map<String, Value>, payload: &[u8]) {
     match std::str::from_utf8(payload) {
         Ok(text) => object.insert("text".into(), text.into()),
         Err(_) => object.insert("hex".into(), hex::encode(payload).into()),
     };
+}
+
+/// Shows a bar in that form where somebody sees it.
+pub(crate) fn progress(output: Output, bar: ProgressBar, template: &str) -> ProgressBar {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    if output.verbosity < Verbosity::Normal || dumb || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(template).expect("the template is well-formed");
+    let bar = bar.with_style(style).with_finish(ProgressFinish::AndClear);
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
 }
 
 /// Standard output with a buffer, for many results; flush it before waiting.

@@ -5,11 +5,11 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use ringframe::{Checked, Limited};
 use ringframe_io::tokio::{Reader, Writer};
 use serde_json::json;
@@ -19,7 +19,7 @@ use crate::args::{Get, Ls, Put, TransferArgs};
 use crate::content::{Pieces, ReceiveError, SendError, Sink, Source, SourceError, blocking, receive, send};
 use crate::failure::{Code, Failure};
 use crate::file_wire::{Entry, Hash, Kind, Refusal, Reply, Request, from_json, to_json};
-use crate::output::{Output, Verbosity, buffered_stdout, json_line};
+use crate::output::{self, Output, Verbosity, buffered_stdout, json_line};
 use crate::store::{Name, Partial, Store};
 use crate::text::readable;
 use crate::transport::{ReadHalf, WriteHalf};
@@ -280,7 +280,7 @@ async fn open(path: PathBuf, output: Output) -> Result<Source, Failure> {
         (Some(file), Some(metadata)) if metadata.is_file() => Source::new(file).map_err(cannot),
         (file, _) => {
             output.say(Verbosity::Verbose, || format!("reading {shown} to its end, to know its size"));
-            let spinner = bar_for(
+            let spinner = output::progress(
                 output,
                 ProgressBar::new_spinner(),
                 "{spinner} {binary_bytes} {binary_bytes_per_sec}",
@@ -598,7 +598,7 @@ fn say_rate(output: Output, bytes: u64, since: Instant) {
 
 /// The progress of a transfer that begins at `offset`.
 fn bar(output: Output, offset: u64, size: u64) -> ProgressBar {
-    let bar = bar_for(
+    let bar = output::progress(
         output,
         ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::hidden()),
         "{wide_bar} {percent}% {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left",
@@ -606,18 +606,5 @@ fn bar(output: Output, offset: u64, size: u64) -> ProgressBar {
     // The rate is that of what moves now.
     bar.set_position(offset);
     bar.reset_eta();
-    bar
-}
-
-/// Shows a bar in that form where somebody sees it.
-fn bar_for(output: Output, bar: ProgressBar, template: &str) -> ProgressBar {
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    if output.verbosity < Verbosity::Normal || dumb || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template(template).expect("the template is well-formed");
-    let bar = bar.with_style(style).with_finish(ProgressFinish::AndClear);
-    bar.set_draw_target(ProgressDrawTarget::stderr());
-    bar.enable_steady_tick(Duration::from_millis(250));
     bar
 }

@@ -92,7 +92,13 @@ fn describe(text: &str) -> Result<LengthField, String> {
                     "4" => Width::U32,
                     "8" => Width::U64,
                     "varint" => Width::Varint64,
-                    _ => return Err(format!("width is 1, 2, 3, 4, 8 or varint, not `{value}`")),
+                    "varint32" => Width::Varint32,
+                    "varint_mqtt" => Width::VarintMqtt,
+                    _ => {
+                        return Err(format!(
+                            "width is 1, 2, 3, 4, 8, varint, varint32 or varint_mqtt, not `{value}`"
+                        ));
+                    }
                 }
             }
             "endian" => {
@@ -127,16 +133,18 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
 /// How a description is written; the inverse of [`describe`].
 pub(crate) fn description(field: LengthField) -> String {
     let LengthField { offset, width, endian, adjust, header } = field;
-    let width = match width {
+    let word = match width {
         Width::U8 => "1",
         Width::U16 => "2",
         Width::U24 => "3",
         Width::U32 => "4",
         Width::U64 => "8",
-        _ => "varint",
+        Width::Varint64 => "varint",
+        Width::Varint32 => "varint32",
+        Width::VarintMqtt => "varint_mqtt",
     };
-    let mut text = format!("offset={offset},width={width}");
-    if !matches!(width, "1" | "varint") {
+    let mut text = format!("offset={offset},width={word}");
+    if width != Width::U8 && !width.is_varint() {
         text += if endian == Endian::Big { ",endian=be" } else { ",endian=le" };
     }
     if adjust != 0 {
@@ -175,7 +183,7 @@ mod tests {
     fn impossible_descriptions_say_what_is_wrong() {
         for (text, word) in [
             ("u33be", "u32be"),
-            ("width=5", "1, 2, 3, 4, 8 or varint"),
+            ("width=5", "1, 2, 3, 4, 8, varint"),
             ("endian=middle", "be or le"),
             ("offset=-1", "offset"),
             ("offset=1,offset=2", "twice"),

@@ -7,13 +7,16 @@
 
 mod bench;
 mod call;
+mod captures;
 mod exec;
 mod failures;
 mod files;
 mod filters;
 mod hostile;
+mod inspect;
 mod languages;
 mod output;
+mod proxy;
 mod python;
 mod serve;
 mod support;

@@ -61,19 +61,45 @@ fn decode(mut stream: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn all_prefixes_are_listed() {
-    let names = ["u8", "u16be", "u16le", "u24be", "u24le", "u32be", "u32le", "u64be", "u64le", "varint"];
+fn all_formats_are_listed() {
+    let prefixes = ["u8", "u16be", "u16le", "u24be", "u24le", "u32be", "u32le", "u64be", "u64le", "varint"];
+    let protocols = [
+        "amqp",
+        "bgp",
+        "diameter",
+        "dns-tcp",
+        "http2",
+        "kafka",
+        "modbus-tcp",
+        "mongodb",
+        "mqtt",
+        "mysql",
+        "ninep",
+        "noise",
+        "pcapng",
+        "postgres",
+        "thrift",
+        "tls",
+        "tpkt",
+    ];
     let text = run(["formats"], b"").fine().text();
     let objects = run(["--json", "formats"], b"").fine().json();
-    for name in names {
+    assert_eq!(objects.len(), prefixes.len() + protocols.len());
+    for name in prefixes.iter().chain(&protocols) {
         assert!(text.lines().any(|line| line.starts_with(&format!("{name} "))), "{name}");
-        let object = objects.iter().find(|object| object["name"] == name).expect(name);
-        assert!(!object["spoken_by"].as_array().unwrap().is_empty(), "{name}");
+        let object = objects.iter().find(|object| object["name"] == **name).expect(name);
+        assert!(!object["spoken_by"].as_array().unwrap().contains(&"".into()), "{name}");
+        assert_eq!(object["document"].is_string(), protocols.contains(name), "{name}");
         // A description is a format as well, and the same.
         let description = object["description"].as_str().unwrap();
         let encode = |wire| run(["encode", "--wire", wire], b"hello\n").fine().stdout;
         assert_eq!(encode(description), encode(name), "{name}");
+        run(["decode", "--wire", name], &encode(name)).fine().prints("hello\n");
     }
+    let of = |name| objects.iter().find(|object| object["name"] == name).unwrap();
+    assert_eq!(of("mqtt")["largest_length"], 268_435_455);
+    assert_eq!(of("mqtt")["header_length"], serde_json::json!([2, 5]));
+    assert_eq!(of("http2")["document"], "RFC 9113, section 4.1");
     for word in [
         "Erlang {packet,4}",
         "Int32StringReceiver",
@@ -83,6 +109,8 @@ fn all_prefixes_are_listed() {
         "tokio-util",
         "protobuf",
         "Java",
+        "RFC 9113, section 4.1",
+        "Mosquitto",
     ] {
         assert!(text.contains(word), "{word}");
     }

@@ -283,10 +283,18 @@ impl Server {
         Self::run(command)
     }
 
+    /// Starts a `ringframe proxy` instead, in front of that address.
+    pub(crate) fn proxy(upstream: &str, args: &[&str]) -> Self {
+        Self::run(ringframe([&["proxy", "127.0.0.1:0", upstream], args].concat()))
+    }
+
     fn run(command: Command) -> Self {
         let process = Process::spawn(command);
         let lines = process.stdout.wait_for(1, &["listening"]);
-        let address = lines.trim_end().rsplit_once(' ').expect("`listening on HOST:PORT`").1.to_owned();
+        let address = match serde_json::from_str::<serde_json::Value>(&lines) {
+            Ok(object) => object["listening"].as_str().expect("an address").to_owned(),
+            Err(_) => lines.trim_end().rsplit_once(' ').expect("`listening on HOST:PORT`").1.to_owned(),
+        };
         Self { process, address }
     }
 

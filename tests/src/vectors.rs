@@ -87,6 +87,38 @@ macro_rules! filled {
     }};
 }
 
+/// Type, channel, size of the payload; an octet behind the payload, which the size leaves out.
+const AMQP: LengthField = LengthField { offset: 3, adjust: 1, ..LengthField::DEFAULT };
+/// A marker of 16 octets, the length of all, a type.
+const BGP: LengthField =
+    LengthField { offset: 16, width: Width::U16, adjust: -18, header: Some(19), ..LengthField::DEFAULT };
+/// A version, the length of all, 16 octets more.
+const DIAMETER: LengthField =
+    LengthField { offset: 1, width: Width::U24, adjust: -4, header: Some(20), ..LengthField::DEFAULT };
+/// Two numbers, the length of what is behind it, the first byte of that.
+const MODBUS: LengthField =
+    LengthField { offset: 4, width: Width::U16, header: Some(7), ..LengthField::DEFAULT };
+/// The length of all, three numbers.
+const MONGODB: LengthField =
+    LengthField { endian: Endian::Little, adjust: -4, header: Some(16), ..LengthField::DEFAULT };
+/// The length of what is behind the sequence number.
+const MYSQL: LengthField = LengthField {
+    width: Width::U24,
+    endian: Endian::Little,
+    adjust: 1,
+    header: Some(4),
+    ..LengthField::DEFAULT
+};
+/// The length of all, a type, a tag.
+const NINEP: LengthField =
+    LengthField { endian: Endian::Little, adjust: -4, header: Some(7), ..LengthField::DEFAULT };
+/// A type, the length of all.
+const PCAPNG: LengthField =
+    LengthField { offset: 4, endian: Endian::Little, adjust: -8, ..LengthField::DEFAULT };
+/// A type, a version, the length of the rest.
+const TLS: LengthField = LengthField { offset: 3, width: Width::U16, ..LengthField::DEFAULT };
+/// A version, a reserved octet, the length of all.
+const TPKT: LengthField = LengthField { offset: 2, width: Width::U16, adjust: -4, ..LengthField::DEFAULT };
 const MQTT: LengthField = LengthField { offset: 1, width: Width::VarintMqtt, ..LengthField::DEFAULT };
 /// The length counts what is behind the header: frame = value + 6 + 0 + 3.
 const HTTP2: LengthField =
@@ -237,6 +269,68 @@ pub static VECTORS: &[Vector] = &[
     vector("postgres: query, terminate", POSTGRES, b"Q\0\0\0\x0dSELECT 1\0X\0\0\0\x04", &[(b"Q", b"SELECT 1\0"), (b"X", b"")]),
     vector("postgres: a length that does not count itself", POSTGRES, b"X\0\0\0\x04Q\0\0\0\x03", &[(b"X", b"")])
         .refused(HeaderError::ShorterThanHeader { value: 3, header: 5 }),
+    vector("http2: the preface is no frame", HTTP2, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[]).too_long(0x50_52_49 + 9),
+    vector("postgres: SSLRequest has no type", POSTGRES, b"\0\0\0\x08\x04\xd2\x16\x2f", &[]).too_long(0x804 + 1),
+    vector("mqtt: 321, the standard's example", MQTT, b"\x30\xc1\x02", &[]).too_long(321 + 3),
+
+    // Protocols, as their documents show them.
+    vector("amqp: heartbeat, connection.close-ok", AMQP, b"\x08\0\0\0\0\0\0\xce\x01\0\0\0\0\0\x04\0\x0a\0\x33\xce",
+        &[(b"\x08\0\0", b"\xce"), (b"\x01\0\0", b"\0\x0a\0\x33\xce")]),
+    vector("amqp: truncated before the frame-end octet", AMQP, b"\x08\0\0\0\0\0\0", &[]).truncated(7, 8),
+    vector("amqp: the protocol header is no frame", AMQP, b"AMQP\0\0\x09\x01", &[]).too_long(0x5000_0009 + 8),
+    vector("amqp: largest value", AMQP, b"\x03\0\0\xff\xff\xff\xff", &[]).too_long(0xffff_ffff + 8),
+    vector("bgp: keepalive, open", BGP,
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\x13\x04\
+          \xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\x1d\x01\x04\xfd\xe8\0\xb4\x0a\0\0\x01\0",
+        &[(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x04", b""),
+          (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", b"\x04\xfd\xe8\0\xb4\x0a\0\0\x01\0")]),
+    vector("bgp: shorter than its header", BGP, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\x12\x04", &[])
+        .refused(HeaderError::ShorterThanHeader { value: 18, header: 19 }),
+    vector("bgp: the standard's largest", BGP, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x10\0\x02", &[])
+        .too_long(4096),
+    vector("diameter: watchdog, its answer", DIAMETER,
+        b"\x01\0\0\x14\x80\0\x01\x18\0\0\0\0\0\0\0\x01\0\0\0\x02\
+          \x01\0\0\x20\0\0\x01\x18\0\0\0\0\0\0\0\x01\0\0\0\x02\0\0\x01\x0c\x40\0\0\x0c\0\0\x07\xd1",
+        &[(b"\x01\x80\0\x01\x18\0\0\0\0\0\0\0\x01\0\0\0\x02", b""),
+          (b"\x01\0\0\x01\x18\0\0\0\0\0\0\0\x01\0\0\0\x02", b"\0\0\x01\x0c\x40\0\0\x0c\0\0\x07\xd1")]),
+    vector("diameter: shorter than its header", DIAMETER, b"\x01\0\0\x13", &[])
+        .refused(HeaderError::ShorterThanHeader { value: 19, header: 20 }),
+    vector("dns-tcp: a question for example.com", field(Width::U16),
+        b"\0\x1d\xab\xcd\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01",
+        &[(b"", b"\xab\xcd\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01")]),
+    vector("kafka: ApiVersions without a client's name", field(Width::U32), b"\0\0\0\x0a\0\x12\0\0\0\0\0\x01\xff\xff",
+        &[(b"", b"\0\x12\0\0\0\0\0\x01\xff\xff")]),
+    vector("modbus-tcp: a register is read", MODBUS, b"\x15\x01\0\0\0\x06\xff\x03\0\x05\0\x01\x15\x01\0\0\0\x05\xff\x03\x02\x12\x34",
+        &[(b"\x15\x01\0\0\xff", b"\x03\0\x05\0\x01"), (b"\x15\x01\0\0\xff", b"\x03\x02\x12\x34")]),
+    vector("modbus-tcp: without a unit", MODBUS, b"\x15\x01\0\0\0\0", &[]).refused(HeaderError::ShorterThanHeader { value: 0, header: 7 }),
+    vector("mongodb: OP_MSG", MONGODB,
+        b"\x24\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\x0f\0\0\0\x10ping\0\x01\0\0\0\0",
+        &[(b"\x01\0\0\0\0\0\0\0\xdd\x07\0\0", b"\0\0\0\0\0\x0f\0\0\0\x10ping\0\x01\0\0\0\0")]),
+    vector("mongodb: shorter than its header", MONGODB, b"\x0f\0\0\0", &[]).refused(HeaderError::ShorterThanHeader { value: 15, header: 16 }),
+    vector("mongodb: largest value of a signed length", MONGODB, b"\xff\xff\xff\x7f", &[]).too_long(0x7fff_ffff),
+    vector("mysql: COM_QUIT, OK", MYSQL, b"\x01\0\0\0\x01\x07\0\0\x02\0\0\0\x02\0\0\0",
+        &[(b"\0", b"\x01"), (b"\x02", b"\0\0\0\x02\0\0\0")]),
+    vector("mysql: a packet that goes on in the next", MYSQL, b"\xff\xff\xff\0", &[]).too_long(0xff_ffff + 4),
+    vector("ninep: Tversion, Rclunk", NINEP, b"\x13\0\0\0\x64\xff\xff\0\x20\0\0\x06\09P2000\x07\0\0\0\x79\x01\0",
+        &[(b"\x64\xff\xff", b"\0\x20\0\0\x06\09P2000"), (b"\x79\x01\0", b"")]),
+    vector("ninep: shorter than its header", NINEP, b"\x06\0\0\0", &[]).refused(HeaderError::ShorterThanHeader { value: 6, header: 7 }),
+    vector("noise: an empty transport message", field(Width::U16), b"\0\x10\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10",
+        &[(b"", b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10")]),
+    vector("pcapng: section header, interface description", PCAPNG,
+        b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a\x01\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\x1c\0\0\0\
+          \x01\0\0\0\x14\0\0\0\x01\0\0\0\0\0\x04\0\x14\0\0\0",
+        &[(b"\x0a\x0d\x0d\x0a", b"\x4d\x3c\x2b\x1a\x01\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\x1c\0\0\0"),
+          (b"\x01\0\0\0", b"\x01\0\0\0\0\0\x04\0\x14\0\0\0")]),
+    vector("pcapng: of a big-endian machine", PCAPNG, b"\x0a\x0d\x0d\x0a\0\0\0\x1c\x1a\x2b\x3c\x4d", &[]).too_long(0x1c00_0000),
+    vector("thrift: a strict binary call of ping", field(Width::U32), b"\0\0\0\x11\x80\x01\0\x01\0\0\0\x04ping\0\0\0\0\0",
+        &[(b"", b"\x80\x01\0\x01\0\0\0\x04ping\0\0\0\0\0")]),
+    vector("tls: change cipher spec, alert", TLS, b"\x14\x03\x03\0\x01\x01\x15\x03\x03\0\x02\x01\0",
+        &[(b"\x14\x03\x03", b"\x01"), (b"\x15\x03\x03", b"\x01\0")]),
+    vector("tls: the largest record of TLS 1.3", TLS, b"\x17\x03\x03\x41\0", &[]).too_long(16_384 + 256 + 5),
+    vector("tpkt: a connection request", TPKT, b"\x03\0\0\x0b\x06\xe0\0\0\0\0\0\x03\0\0\x07\x02\xf0\x80",
+        &[(b"\x03\0", b"\x06\xe0\0\0\0\0\0"), (b"\x03\0", b"\x02\xf0\x80")]),
+    vector("tpkt: shorter than its header", TPKT, b"\x03\0\0\x03", &[]).refused(HeaderError::ShorterThanHeader { value: 3, header: 4 }),
+
     vector("counts the whole frame", INCLUSIVE, b"\0\x05abc\0\x02", &[(b"", b"abc"), (b"", b"")]),
     vector("counts the whole frame, says 1", INCLUSIVE, b"\0\x01", &[]).refused(HeaderError::ShorterThanHeader { value: 1, header: 2 }),
     vector("counts the whole frame, says 0", INCLUSIVE, b"\0\0", &[]).refused(HeaderError::ShorterThanHeader { value: 0, header: 2 }),

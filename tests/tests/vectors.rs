@@ -56,6 +56,9 @@ macro_rules! every_named_format {
 every_named_format! {
     "u8" U8, "u16be" U16Be, "u16le" U16Le, "u24be" U24Be, "u24le" U24Le, "u32be" U32Be, "u32le" U32Le,
     "u64be" U64Be, "u64le" U64Le, "varint" Varint,
+    "amqp" Amqp, "bgp" Bgp, "diameter" Diameter, "dns-tcp" DnsTcp, "http2" Http2, "kafka" Kafka,
+    "modbus-tcp" ModbusTcp, "mongodb" Mongodb, "mqtt" Mqtt, "mysql" Mysql, "ninep" NineP, "noise" Noise,
+    "pcapng" Pcapng, "postgres" Postgres, "thrift" Thrift, "tls" Tls, "tpkt" Tpkt,
 }
 
 /// Formats that `length_field!` makes are the same as those that `check` makes.
@@ -141,6 +144,9 @@ fn refused_encodings() {
     assert_eq!(encode(&U_8, &longest, &mut out), Err(EncodeError::Unrepresentable { payload: 256 }));
     assert_eq!(encode(&adjusted, &[0; 99], &mut out), Err(EncodeError::Unrepresentable { payload: 99 }));
     assert_eq!(encode(&endless, &[0; 99], &mut out), Err(EncodeError::Unrepresentable { payload: 99 }));
+    // The frame-end octet of AMQP is the payload's last byte.
+    let refused = Err(EncodeError::Unrepresentable { payload: 0 });
+    assert_eq!(encode_parts(&AMQP, &[8, 0, 0], &[], &mut out), refused);
     let limited = U16_BE.with_limit(10);
     assert_eq!(encode(&limited, &[0; 9], &mut out), Err(EncodeError::TooLong { frame: 11, limit: 10 }));
     for given in [0, 2, 4, 64] {

@@ -1,19 +1,16 @@
 //! What was measured, as text and as JSON.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde_json::{Value, json};
 
 use super::{Plan, Tally};
+use crate::histogram::{self, Row};
 use crate::wire::description;
 
 /// Where a bucket of the histogram ends, in each power of ten: steps of about the same ratio.
 const STEPS: [u64; 6] = [10, 15, 20, 30, 50, 70];
-
-/// The length of the longest bar, characters.
-const BAR: u64 = 40;
 
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
@@ -83,13 +80,12 @@ impl<'p> Report<'p> {
     }
 
     fn draw(&self, text: &mut String) {
-        let most = self.buckets.iter().map(|bucket| bucket.2).max().unwrap_or(0).max(1);
-        for (from, to, count) in &self.buckets {
-            let percent = *count as f64 * 100.0 / self.round_trips as f64;
-            let (from, to, bar) = (edge(*from), edge(*to), bar(*count, most));
-            let line = format!("{from:>6} … {to:>6} {count:>10} {percent:>5.1} %  {bar}");
-            let _ = write!(text, "\n{}", line.trim_end());
-        }
+        let rows = self.buckets.iter().map(|(from, to, count)| Row {
+            from: edge(*from),
+            to: edge(*to),
+            count: *count,
+        });
+        histogram::draw(rows, text);
     }
 
     pub(super) fn json(&self) -> Value {
@@ -144,14 +140,7 @@ fn edges() -> impl Iterator<Item = u64> {
     (0..18).flat_map(|power| STEPS.map(|step| step * 10_u64.pow(power)))
 }
 
-/// A bar of eighths of characters; where there is something, something is seen.
-fn bar(count: u64, most: u64) -> String {
-    let eighths = (count as u128 * u128::from(BAR * 8)).div_ceil(u128::from(most)) as usize;
-    let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
-    "█".repeat(eighths / 8) + rest
-}
-
-/// The same of an edge, which has two digits at most.
+/// An edge of a bucket, which has two digits at most.
 fn edge(time: u64) -> String {
     let shown = nanos(time);
     let Some((digits, unit)) = shown.split_once(' ').filter(|(digits, _)| digits.contains('.')) else {
@@ -178,7 +167,7 @@ fn nanos(nanos: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bar, buckets, nanos};
+    use super::{buckets, nanos};
 
     #[test]
     fn times() {
@@ -223,13 +212,5 @@ mod tests {
         assert_eq!(buckets.iter().map(|bucket| bucket.2).sum::<u64>(), 15);
         assert!(super::buckets([].into_iter()).is_empty());
         assert_eq!(super::buckets([(1, 7)].into_iter()), [(0, 10, 7)]);
-    }
-
-    #[test]
-    fn bars() {
-        assert_eq!(bar(0, 1000), "");
-        assert_eq!(bar(1, 1_000_000), "▏");
-        assert_eq!(bar(1000, 1000).chars().count(), 40);
-        assert_eq!(bar(500, 1000).chars().count(), 20);
     }
 }

@@ -31,12 +31,13 @@ use crate::failure::{Code, Failure, is_connection};
 use crate::output::{Output, Verbosity};
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::{DEFAULT_MAX_FRAME, RING};
-use crate::{net, runtime};
+use crate::{net, runtime, transport};
 
 #[cfg(unix)]
 mod exec;
 mod files;
 mod mirror;
+pub(crate) mod proxy;
 mod udp;
 
 /// How long replies under way may take once the server is told to stop.
@@ -305,6 +306,8 @@ enum End {
     Stopped,
     Read(ReadError<io::Error>),
     Write(WriteError<io::Error>),
+    /// By a reset, which the client is to see as one, too.
+    Reset(String),
     /// For a reason that belongs to the service.
     Other {
         why: &'static str,
@@ -348,17 +351,23 @@ impl Link {
             End::Stopped => ("server stopped", None),
             End::Read(error) => describe_read(error),
             End::Write(error) => describe_write(error),
+            End::Reset(detail) => ("reset", Some(detail.clone())),
             End::Other { why, detail } => (*why, Some(detail.clone())),
         };
+        let (frames, bytes) = (self.frames, self.bytes);
+        if let End::Reset(_) = end {
+            transport::reset(self.reader.into_inner(), self.writer.into_inner());
+            return Ended { frames, bytes, why, detail };
+        }
         // Replies to what arrived whole are not lost to what came after it.
         let farewell = match end {
             End::Closed | End::Stopped | End::Read(_) | End::Other { .. } => self.writer.shutdown().await,
-            End::Write(_) => Err(WriteError::WriteZero),
+            End::Write(_) | End::Reset(_) => Err(WriteError::WriteZero),
         };
         if farewell.is_ok() && !matches!(end, End::Closed) {
             self.linger().await;
         }
-        Ended { frames: self.frames, bytes: self.bytes, why, detail }
+        Ended { frames, bytes, why, detail }
     }
 
     /// Takes and forgets what still comes: closing with unread input would reset the connection, and the

@@ -1,0 +1,316 @@
+//! Capture files, pcap and pcapng, and the TCP segments in them.
+//!
+//! `pcap-parser` knows the files and `etherparse` the packets; here is the loop that feeds them, at bounded memory.
+
+use std::io::{self, Read};
+use std::net::{IpAddr, SocketAddr};
+
+use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use pcap_parser::nom::{Err as NomErr, IResult, Needed, Offset};
+use pcap_parser::{Block, LegacyPcapBlock, Linktype, PcapError, PcapHeader};
+
+/// The longest record that is taken for one, bytes: a packet has 256 KiB at the most, other blocks may hold files of keys.
+const LONGEST: usize = 16 << 20;
+
+/// How much is read at a time, bytes.
+const READ: usize = 64 << 10;
+
+/// How many of a file's first bytes tell whether it is a capture, at the most.
+pub(crate) const MAGIC: usize = 12;
+
+/// Whether a file that begins with these bytes is a capture; `None` as long as that is open.
+pub(crate) fn is_capture(begin: &[u8]) -> Option<bool> {
+    // For pcap the magic number, in microseconds or nanoseconds, and version 2.4; for pcapng the type of a section
+    // header, its length, whatever it is, and its byte-order magic.
+    const PCAP: [[u8; 8]; 4] = [
+        [0xa1, 0xb2, 0xc3, 0xd4, 0, 2, 0, 4],
+        [0xa1, 0xb2, 0x3c, 0x4d, 0, 2, 0, 4],
+        [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0],
+        [0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0],
+    ];
+    const PCAPNG: [[u8; 4]; 3] =
+        [[0x0a, 0x0d, 0x0d, 0x0a], [0x1a, 0x2b, 0x3c, 0x4d], [0x4d, 0x3c, 0x2b, 0x1a]];
+    let same = |at: usize, magic: &[u8]| {
+        let there = begin.get(at..).unwrap_or_default();
+        there.iter().zip(magic).all(|(a, b)| a == b).then_some(there.len() >= magic.len())
+    };
+    let pcap = PCAP.iter().filter_map(|magic| same(0, magic)).max();
+    let order = PCAPNG[1..].iter().filter_map(|magic| same(8, magic)).max();
+    let pcapng = same(0, &PCAPNG[0]).and(order);
+    match pcap.max(pcapng) {
+        Some(true) => Some(true),
+        Some(false) => None,
+        None => Some(false),
+    }
+}
+
+/// A captured packet.
+pub(crate) struct Packet<'a> {
+    link: Linktype,
+    data: &'a [u8],
+}
+
+/// A TCP segment.
+pub(crate) struct Segment<'a> {
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) seq: u32,
+    pub(crate) syn: bool,
+    pub(crate) fin: bool,
+    pub(crate) rst: bool,
+    pub(crate) payload: &'a [u8],
+    /// The capture has not all of the packet.
+    pub(crate) cut: bool,
+}
+
+/// What a packet is, for the stream that it may belong to.
+pub(crate) enum Content<'a> {
+    Segment(Segment<'a>),
+    /// A part of a packet that IP sent in several.
+    Fragment,
+    /// Of a kind of link that is not known here.
+    UnknownLink(Linktype),
+    /// Other than TCP, or too damaged to tell.
+    Other,
+}
+
+impl<'a> Packet<'a> {
+    /// Looks for TCP in the packet.
+    pub(crate) fn content(&self) -> Content<'a> {
+        let data = self.data;
+        let protocol = |at: usize, header: usize| {
+            let bytes = data.get(at..).and_then(|data| data.first_chunk())?;
+            let kind = EtherType(u16::from_be_bytes(*bytes));
+            Some(LaxSlicedPacket::from_ether_type(kind, data.get(header..)?))
+        };
+        let ip = |header: usize| LaxSlicedPacket::from_ip(data.get(header..)?).ok();
+        let sliced = match self.link {
+            Linktype::ETHERNET => LaxSlicedPacket::from_ethernet(data).ok(),
+            // IP itself, by three numbers of which two are BSD's own; and of one version.
+            Linktype::RAW | Linktype(12 | 14) | Linktype::IPV4 | Linktype::IPV6 => ip(0),
+            // Behind an address family, which IP's version makes unnecessary.
+            Linktype::NULL | Linktype::LOOP => ip(4),
+            // Linux's "any" device: a header in place of Ethernet's.
+            Linktype::LINUX_SLL => protocol(14, 16),
+            Linktype::LINUX_SLL2 => protocol(0, 20),
+            link => return Content::UnknownLink(link),
+        };
+        let Some(sliced) = sliced else { return Content::Other };
+        let (from, to, payload): (IpAddr, IpAddr, _) = match &sliced.net {
+            Some(LaxNetSlice::Ipv4(ip)) => {
+                (ip.header().source_addr().into(), ip.header().destination_addr().into(), ip.payload())
+            }
+            Some(LaxNetSlice::Ipv6(ip)) => {
+                (ip.header().source_addr().into(), ip.header().destination_addr().into(), ip.payload())
+            }
+            _ => return Content::Other,
+        };
+        if payload.fragmented {
+            return Content::Fragment;
+        }
+        let Some(TransportSlice::Tcp(tcp)) = sliced.transport else { return Content::Other };
+        Content::Segment(Segment {
+            from: SocketAddr::new(from, tcp.source_port()),
+            to: SocketAddr::new(to, tcp.destination_port()),
+            seq: tcp.sequence_number(),
+            syn: tcp.syn(),
+            fin: tcp.fin(),
+            rst: tcp.rst(),
+            payload: tcp.payload(),
+            cut: payload.incomplete,
+        })
+    }
+}
+
+/// Why reading a capture ended early.
+pub(crate) enum Broken<E> {
+    /// The file can't be read.
+    Io(io::Error),
+    /// The file is not one, from this offset on.
+    Bad { offset: u64, why: String },
+    /// What was done with a packet failed.
+    Other(E),
+}
+
+type ParseRecord = for<'a> fn(&'a [u8]) -> IResult<&'a [u8], LegacyPcapBlock<'a>, PcapError<&'a [u8]>>;
+
+/// What has been learned of the file.
+enum Kind {
+    /// Nothing yet.
+    Unknown,
+    Pcap {
+        link: Linktype,
+        parse: ParseRecord,
+    },
+    PcapNg {
+        big_endian: bool,
+        /// Of the interfaces of this section.
+        links: Vec<Linktype>,
+    },
+}
+
+/// What is at the beginning of some bytes.
+enum Found<'a> {
+    /// A record, of so many bytes.
+    Record(usize, Option<Packet<'a>>),
+    /// A part of one. So many bytes are missing at least.
+    Part(usize),
+    Bad(&'static str),
+}
+
+/// Hands each packet of a capture to `handle`, and `None` whenever it is about to wait for more of the file.
+pub(crate) fn read<E>(
+    mut input: impl Read,
+    mut handle: impl FnMut(Option<Packet<'_>>) -> Result<(), E>,
+) -> Result<(), Broken<E>> {
+    let (mut buffer, mut start, mut offset) = (Vec::new(), 0, 0);
+    let mut kind = Kind::Unknown;
+    loop {
+        let window: &[u8] = &buffer[start..];
+        let bad = |why: String| Broken::Bad { offset, why };
+        match kind.find(window) {
+            Found::Record(length, packet) => {
+                if packet.is_some() {
+                    handle(packet).map_err(Broken::Other)?;
+                }
+                start += length;
+                offset += length as u64;
+                continue;
+            }
+            Found::Part(missing) if missing > LONGEST => {
+                return Err(bad(format!("a record of {missing} bytes and more can't be")));
+            }
+            Found::Part(_) => {}
+            Found::Bad(why) => return Err(bad(why.into())),
+        }
+        handle(None).map_err(Broken::Other)?;
+        buffer.drain(..start);
+        start = 0;
+        let have = buffer.len();
+        buffer.resize(have + READ, 0);
+        let n = loop {
+            match input.read(&mut buffer[have..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result.map_err(Broken::Io)?,
+            }
+        };
+        buffer.truncate(have + n);
+        match (n, have) {
+            (0, 0) => return Ok(()),
+            (0, _) => {
+                return Err(bad(format!(
+                    "the capture ends inside a record, of which {have} bytes are there"
+                )));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Kind {
+    fn find<'a>(&mut self, bytes: &'a [u8]) -> Found<'a> {
+        if bytes.is_empty() {
+            return Found::Part(1);
+        }
+        match self {
+            Self::Unknown if bytes[0] == 0x0a => {
+                *self = Self::PcapNg { big_endian: false, links: Vec::new() };
+                self.find(bytes)
+            }
+            Self::Unknown => match pcap_parser::parse_pcap_header(bytes) {
+                Ok((rest, header)) => {
+                    *self = Self::Pcap { link: link_of(&header), parse: parser_of(&header) };
+                    Found::Record(bytes.offset(rest), None)
+                }
+                Err(error) => part(&error, "not the header of a pcap file"),
+            },
+            Self::Pcap { link, parse } => match parse(bytes) {
+                Ok((rest, record)) => {
+                    let packet = Packet { link: *link, data: record.data };
+                    Found::Record(bytes.offset(rest), Some(packet))
+                }
+                Err(error) => part(&error, "not a record of a pcap file"),
+            },
+            Self::PcapNg { big_endian, links } => {
+                let parse =
+                    if *big_endian { pcap_parser::parse_block_be } else { pcap_parser::parse_block_le };
+                let (rest, block) = match parse(bytes) {
+                    Ok(found) => found,
+                    Err(error) => return part(&error, "not a block of a pcapng file"),
+                };
+                let link_of = |interface: u32| links.get(interface as usize).copied();
+                let packet = match &block {
+                    Block::SectionHeader(section) => {
+                        *big_endian = section.big_endian();
+                        links.clear();
+                        None
+                    }
+                    Block::InterfaceDescription(interface) => {
+                        links.push(interface.linktype);
+                        None
+                    }
+                    Block::EnhancedPacket(packet) => {
+                        Some((link_of(packet.if_id), packet.data, packet.caplen))
+                    }
+                    Block::SimplePacket(packet) => Some((link_of(0), packet.data, packet.origlen)),
+                    _ => None,
+                };
+                let length = bytes.offset(rest);
+                match packet {
+                    None => Found::Record(length, None),
+                    Some((None, ..)) => Found::Bad("a packet of an interface that was not described"),
+                    // Without the padding.
+                    Some((Some(link), data, captured)) => {
+                        let data = data.get(..captured as usize).unwrap_or(data);
+                        Found::Record(length, Some(Packet { link, data }))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The upper bits say whether packets end in a checksum, which IP's own length leaves out.
+fn link_of(header: &PcapHeader) -> Linktype {
+    Linktype(header.network.0 & 0xffff)
+}
+
+fn parser_of(header: &PcapHeader) -> ParseRecord {
+    if header.is_bigendian() { pcap_parser::parse_pcap_frame_be } else { pcap_parser::parse_pcap_frame }
+}
+
+fn part<'a, E>(error: &NomErr<E>, why: &'static str) -> Found<'a> {
+    match error {
+        NomErr::Incomplete(Needed::Size(missing)) => Found::Part(missing.get()),
+        NomErr::Incomplete(Needed::Unknown) => Found::Part(1),
+        _ => Found::Bad(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_capture;
+
+    #[test]
+    fn captures_are_told_by_their_first_bytes() {
+        let files: [&[u8]; 4] = [
+            b"\xd4\xc3\xb2\xa1\x02\0\x04\0",
+            b"\xa1\xb2\x3c\x4d\0\x02\0\x04",
+            b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a",
+            b"\x0a\x0d\x0d\x0a\0\0\0\x1c\x1a\x2b\x3c\x4d",
+        ];
+        for file in files {
+            for n in 0..file.len() {
+                assert_eq!(is_capture(&file[..n]), None, "{:02x?}", &file[..n]);
+                // Other bytes at that place, unless any will do there.
+                let mut other = file[..=n].to_vec();
+                other[n] ^= 0x55;
+                let any = file[0] == 0x0a && (4..8).contains(&n);
+                assert_eq!(is_capture(&other), if any { None } else { Some(false) }, "{other:02x?}");
+            }
+            assert_eq!(is_capture(file), Some(true));
+            assert_eq!(is_capture(&[file, b"more"].concat()), Some(true));
+        }
+        assert_eq!(is_capture(b"\0"), Some(false));
+    }
+}

@@ -75,7 +75,9 @@ fn totals_and_a_histogram() {
 #[test]
 fn bad_input_is_told_exactly() {
     let good = frame(b"good");
-    let cases: &[(&[&str], Vec<u8>, i32, &[&str], usize)] = &[
+    // Options, input, exit code, words of the sentence, frames before.
+    type Case<'a> = (&'a [&'a str], Vec<u8>, i32, &'a [&'a str], usize);
+    let cases: &[Case<'_>] = &[
         (&[], Vec::new(), 1, &["standard input, offset 0", "empty"], 0),
         (&[], [&good[..], b"\0\0"].concat(), 5, &["offset 8", "2 bytes of at least 4"], 1),
         (&[], [&good[..], b"\0\0\0\x09hal"].concat(), 5, &["offset 8", "7 bytes of at least 13"], 1),

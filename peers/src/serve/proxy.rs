@@ -217,18 +217,19 @@ impl<'p> Direction<'p> {
             let mut left = piece.size;
             while left > 0 && (!ended || have > 0) {
                 let mut patience = None;
-                while have < left && !ended {
-                    let read = from.read(&mut buffer[have..]);
+                while have < left.min(BUFFER) && !ended {
                     let n = if have == 0 {
                         tokio::select! {
                             biased;
-                            n = read => n,
+                            n = from.read(&mut buffer) => n,
                             // Between frames, and with nothing on its way.
                             _ = self.stopping.wait_for(|stop| *stop), if self.may_stop() => Ok(0),
                         }
+                    } else if piece.hold.is_zero() {
+                        break;
                     } else {
                         let patience = *patience.get_or_insert_with(|| Instant::now() + piece.hold);
-                        match timeout_at(patience, read).await {
+                        match timeout_at(patience, from.read(&mut buffer[have..])).await {
                             Ok(n) => n,
                             Err(_) => break,
                         }
@@ -239,7 +240,9 @@ impl<'p> Direction<'p> {
                     have += n;
                 }
                 if have > 0 {
-                    sleep_if(piece.delay).await;
+                    if !piece.delay.is_zero() {
+                        sleep(piece.delay).await;
+                    }
                     let n = left.min(have);
                     self.write(to, &buffer[..n]).await?;
                     buffer.copy_within(n..have, 0);
@@ -307,16 +310,10 @@ impl<'p> Direction<'p> {
     }
 }
 
-async fn sleep_if(delay: Duration) {
-    if delay > Duration::ZERO {
-        sleep(delay).await;
-    }
-}
-
 /// How the next bytes go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Piece {
-    /// No write crosses the end of this many bytes, nor is it larger.
+    /// No write crosses the end of this many bytes.
     size: usize,
     /// How long it may wait for more, to be written at once.
     hold: Duration,
@@ -325,8 +322,8 @@ struct Piece {
 }
 
 impl Piece {
-    /// As it comes.
-    const AT_ONCE: Self = Self { size: BUFFER, hold: Duration::ZERO, delay: Duration::ZERO };
+    /// Everything as it comes.
+    const AT_ONCE: Self = Self { size: usize::MAX, hold: Duration::ZERO, delay: Duration::ZERO };
 }
 
 /// Splits, merges and delays, by a sequence that its seed alone decides.

@@ -18,6 +18,7 @@ fn a_line_for_each_frame() {
         .to_owned()
         + &".".repeat(60)
         + "…\n";
+    run(["inspect"], &stream).fine().prints(&lines);
     run(["inspect", "-"], &stream).fine().prints(&lines);
     let path = file("inspect-lines.bin", &stream);
     run(["inspect".as_ref(), path.as_os_str()], b"").fine().prints(&lines);
@@ -93,7 +94,7 @@ fn bad_input_is_told_exactly() {
     }
     run(["inspect", env!("CARGO_TARGET_TMPDIR")], b"").code(1).says(&["directory"]);
     run(["inspect", "/nonexistent"], b"").code(1).says(&["/nonexistent"]);
-    run(["inspect"], b"").code(2);
+    run(["inspect", "-", "--skip", "some"], b"").code(2);
     // Whatever the bytes, it ends with a sentence: a frame, or an error with an offset.
     let mut rng = fastrand::Rng::with_seed(6);
     for wire in ["u8", "u16le", "u32be", "varint", "mqtt", "http2", "bgp", "mongodb"] {

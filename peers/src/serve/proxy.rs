@@ -6,7 +6,6 @@
 //! down, as in any pipeline, but does not keep the program from stopping.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -37,7 +36,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: args::Proxy, output: Output) -> Result<(), Failure> {
     // A format that can't be is better known at the start.
     args.wire.format(u64::MAX)?;
-    let args::Proxy { listen, upstream, expose, chaos, view, wire, limits } = args;
+    let args::Proxy { listen, upstream, expose, chaos, view, skip, wire, limits } = args;
     let server = Server { listen, expose, wire: wire.clone(), limits };
     let runtime = runtime::start(tokio::runtime::Builder::new_multi_thread())?;
     let result = runtime.block_on(async {
@@ -47,6 +46,7 @@ pub(crate) fn run(args: args::Proxy, output: Output) -> Result<(), Failure> {
             server: server.clone(),
             chaos,
             view,
+            skip,
             output,
             lines,
             connections: AtomicU64::new(0),
@@ -86,6 +86,8 @@ struct Proxy {
     server: Server,
     chaos: Option<u64>,
     view: args::ViewArgs,
+    /// The length of a client's preamble, bytes.
+    skip: u64,
     output: Output,
     lines: mpsc::Sender<Vec<u8>>,
     /// How many there were.
@@ -127,9 +129,9 @@ impl Proxy {
         let (mut from_server, mut to_server) = upstream.into_split();
         let moved = Mutex::new(Instant::now());
         let mut chaos = self.chaos.map(|seed| Chaos::pair(seed, number));
-        let [there, back] = [(client, server), (server, client)].map(|ends| {
+        let [there, back] = [(client, server, self.skip), (server, client, 0)].map(|(from, to, skip)| {
             let chaos = chaos.as_mut().and_then(Iterator::next);
-            Direction::new(self, ends, chaos, link.stopping.clone(), &moved)
+            Direction::new(self, format!("{from} > {to}"), skip, chaos, link.stopping.clone(), &moved)
         });
         let (mut there, mut back) = (there?, back?);
         let idle = self.server.limits.idle;
@@ -188,13 +190,14 @@ struct Direction<'p> {
 impl<'p> Direction<'p> {
     fn new(
         proxy: &'p Proxy,
-        (from, to): (SocketAddr, SocketAddr),
+        name: String,
+        skip: u64,
         chaos: Option<Chaos>,
         stopping: watch::Receiver<bool>,
         moved: &'p Mutex<Instant>,
     ) -> Result<Self, End> {
-        let name = format!("{from} > {to}");
-        let view = proxy.server.wire.format(u64::MAX).and_then(|format| View::of_stream(name, format, 0));
+        let format = proxy.server.wire.format(u64::MAX);
+        let view = format.and_then(|format| View::of_stream(name, format, skip));
         let view = view.map_err(|failure| End::Other {
             why: "failed",
             detail: failure.message().unwrap_or_default().to_owned(),

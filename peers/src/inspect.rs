@@ -77,7 +77,7 @@ fn cannot_read(whom: &str, error: &io::Error) -> Failure {
 }
 
 fn bar(file: &Path, sink: &Sink, output: Output) -> ProgressBar {
-    let size = std::fs::metadata(file).ok().filter(|file| file.is_file()).map(|file| file.len());
+    let size = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
     if !sink.is_silent() {
         return ProgressBar::hidden();
     }

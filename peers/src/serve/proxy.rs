@@ -6,7 +6,6 @@
 //! down, as in any pipeline, but does not keep the program from stopping.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -37,7 +36,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: args::Proxy, output: Output) -> Result<(), Failure> {
     // A format that can't be is better known at the start.
     args.wire.format(u64::MAX)?;
-    let args::Proxy { listen, upstream, expose, chaos, view, wire, limits } = args;
+    let args::Proxy { listen, upstream, expose, chaos, view, skip, wire, limits } = args;
     let server = Server { listen, expose, wire: wire.clone(), limits };
     let runtime = runtime::start(tokio::runtime::Builder::new_multi_thread())?;
     let result = runtime.block_on(async {
@@ -47,6 +46,7 @@ pub(crate) fn run(args: args::Proxy, output: Output) -> Result<(), Failure> {
             server: server.clone(),
             chaos,
             view,
+            skip,
             output,
             lines,
             connections: AtomicU64::new(0),
@@ -86,6 +86,8 @@ struct Proxy {
     server: Server,
     chaos: Option<u64>,
     view: args::ViewArgs,
+    /// The length of a client's preamble, bytes.
+    skip: u64,
     output: Output,
     lines: mpsc::Sender<Vec<u8>>,
     /// How many there were.
@@ -127,9 +129,9 @@ impl Proxy {
         let (mut from_server, mut to_server) = upstream.into_split();
         let moved = Mutex::new(Instant::now());
         let mut chaos = self.chaos.map(|seed| Chaos::pair(seed, number));
-        let [there, back] = [(client, server), (server, client)].map(|ends| {
+        let [there, back] = [(client, server, self.skip), (server, client, 0)].map(|(from, to, skip)| {
             let chaos = chaos.as_mut().and_then(Iterator::next);
-            Direction::new(self, ends, chaos, link.stopping.clone(), &moved)
+            Direction::new(self, format!("{from} > {to}"), skip, chaos, link.stopping.clone(), &moved)
         });
         let (mut there, mut back) = (there?, back?);
         let idle = self.server.limits.idle;
@@ -188,13 +190,14 @@ struct Direction<'p> {
 impl<'p> Direction<'p> {
     fn new(
         proxy: &'p Proxy,
-        (from, to): (SocketAddr, SocketAddr),
+        name: String,
+        skip: u64,
         chaos: Option<Chaos>,
         stopping: watch::Receiver<bool>,
         moved: &'p Mutex<Instant>,
     ) -> Result<Self, End> {
-        let name = format!("{from} > {to}");
-        let view = proxy.server.wire.format(u64::MAX).and_then(|format| View::of_stream(name, format, 0));
+        let format = proxy.server.wire.format(u64::MAX);
+        let view = format.and_then(|format| View::of_stream(name, format, skip));
         let view = view.map_err(|failure| End::Other {
             why: "failed",
             detail: failure.message().unwrap_or_default().to_owned(),
@@ -217,18 +220,19 @@ impl<'p> Direction<'p> {
             let mut left = piece.size;
             while left > 0 && (!ended || have > 0) {
                 let mut patience = None;
-                while have < left && !ended {
-                    let read = from.read(&mut buffer[have..]);
+                while have < left.min(BUFFER) && !ended {
                     let n = if have == 0 {
                         tokio::select! {
                             biased;
-                            n = read => n,
+                            n = from.read(&mut buffer) => n,
                             // Between frames, and with nothing on its way.
                             _ = self.stopping.wait_for(|stop| *stop), if self.may_stop() => Ok(0),
                         }
+                    } else if piece.hold.is_zero() {
+                        break;
                     } else {
                         let patience = *patience.get_or_insert_with(|| Instant::now() + piece.hold);
-                        match timeout_at(patience, read).await {
+                        match timeout_at(patience, from.read(&mut buffer[have..])).await {
                             Ok(n) => n,
                             Err(_) => break,
                         }
@@ -239,7 +243,9 @@ impl<'p> Direction<'p> {
                     have += n;
                 }
                 if have > 0 {
-                    sleep_if(piece.delay).await;
+                    if !piece.delay.is_zero() {
+                        sleep(piece.delay).await;
+                    }
                     let n = left.min(have);
                     self.write(to, &buffer[..n]).await?;
                     buffer.copy_within(n..have, 0);
@@ -307,16 +313,10 @@ impl<'p> Direction<'p> {
     }
 }
 
-async fn sleep_if(delay: Duration) {
-    if delay > Duration::ZERO {
-        sleep(delay).await;
-    }
-}
-
 /// How the next bytes go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Piece {
-    /// No write crosses the end of this many bytes, nor is it larger.
+    /// No write crosses the end of this many bytes.
     size: usize,
     /// How long it may wait for more, to be written at once.
     hold: Duration,
@@ -325,8 +325,8 @@ struct Piece {
 }
 
 impl Piece {
-    /// As it comes.
-    const AT_ONCE: Self = Self { size: BUFFER, hold: Duration::ZERO, delay: Duration::ZERO };
+    /// Everything as it comes.
+    const AT_ONCE: Self = Self { size: usize::MAX, hold: Duration::ZERO, delay: Duration::ZERO };
 }
 
 /// Splits, merges and delays, by a sequence that its seed alone decides.

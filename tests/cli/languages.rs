@@ -4,6 +4,7 @@
 //! Those that need more than Python are ignored by a plain `cargo test`; `tests/run` gets what they need and runs
 //! them.
 
+use std::fs;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -322,4 +323,19 @@ fn java_data_streams() {
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
     let command = ["java", "-cp", &classes, "Peer"].map(str::to_owned);
     talk_all_by(&command, &[("u8", "byte"), ("u16be", "short"), ("u32be", "int"), ("u64be", "long")]);
+}
+
+#[test]
+#[ignore = "needs npm and its registry; tests/run deep"]
+fn node_it_length_prefixed() {
+    assert!(runs(&["npm", "--version"]), "this test needs Node, of version 20 or later: https://nodejs.org");
+    // Node looks for a program's libraries beside it.
+    let folder = format!("{}/node", env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(file("varint.mjs"), format!("{folder}/varint.mjs")).unwrap();
+    let install =
+        ["npm", "install", "--prefix", &folder, "--no-audit", "--no-fund", "it-length-prefixed@11.0.1"];
+    assert!(runs(&install), "this test needs npm's registry: {}", install.join(" "));
+    let program = Program { command: vec!["node".to_owned(), format!("{folder}/varint.mjs")], format: None };
+    talk_all(&[("varint", &program)]);
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::support::run;
 
@@ -33,42 +34,49 @@ type Frames = BTreeMap<String, Vec<(u64, u64)>>;
 impl Stream {
     fn frames(&self) -> Vec<(u64, u64)> {
         let mut offset = self.skip;
-        let place = |length: &u64| {
+        let after = |length: &u64| {
             offset += length;
             (offset - length, *length)
         };
-        self.lengths.iter().map(place).collect()
+        self.lengths.iter().map(after).collect()
     }
 }
 
-/// What `inspect` finds.
+/// Offset and length, as `inspect` has them.
+fn place(frame: &Value) -> (u64, u64) {
+    (frame["offset"].as_u64().unwrap(), frame["length"].as_u64().unwrap())
+}
+
+/// What `inspect` finds in a capture.
 #[track_caller]
 fn inspect(capture: &Path, wire: &str, more: &[&str]) -> Frames {
     let args = ["inspect", capture.to_str().unwrap(), "--json", "--wire", wire];
     let mut frames = Frames::new();
     for object in run(args.iter().chain(more), b"").fine().json() {
         let stream = frames.entry(object["stream"].as_str().unwrap().to_owned()).or_default();
-        stream.push((object["offset"].as_u64().unwrap(), object["length"].as_u64().unwrap()));
+        stream.push(place(&object));
     }
     frames
 }
 
-/// The captures, and what is expected of them.
-fn all() -> impl Iterator<Item = (PathBuf, Expected)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures");
-    let captures = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    let captures = captures.filter(|path| path.extension().is_some_and(|it| it == "pcap" || it == "pcapng"));
-    captures.map(|path| {
-        let text = fs::read_to_string(path.with_extension("json"));
-        let text = text.unwrap_or_else(|error| panic!("what is expected of {}: {error}", path.display()));
-        (path, serde_json::from_str(&text).unwrap())
-    })
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures")
+}
+
+/// What is in the file of the same name that ends in `.json`.
+#[track_caller]
+fn expected(path: &Path) -> Expected {
+    let path = path.with_extension("json");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
 }
 
 #[test]
 fn frames_are_where_wireshark_sees_them() {
     let mut wires = BTreeSet::new();
-    for (capture, Expected { wire, streams }) in all() {
+    let captures = folder().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    for capture in captures.filter(|path| path.extension().is_some_and(|it| it == "pcap" || it == "pcapng")) {
+        let Expected { wire, streams } = expected(&capture);
         let name = capture.file_name().unwrap().display();
         // Only clients send something before the first frame. Their streams are read apart from the others.
         let preamble = streams.iter().find(|stream| stream.skip > 0);
@@ -91,4 +99,17 @@ fn frames_are_where_wireshark_sees_them() {
     }
     // As many as there are; each new one counts.
     assert_eq!(wires.len(), 11, "{wires:?}");
+}
+
+#[test]
+fn a_capture_is_frames_itself() {
+    let Expected { wire, streams } = expected(&folder().join("pcapng"));
+    assert!(!streams.is_empty());
+    for blocks in streams {
+        let capture = folder().join(&blocks.stream);
+        let done =
+            run(["inspect", capture.to_str().unwrap(), "--raw", "--json", "--wire", &wire], b"").fine();
+        let found: Vec<_> = done.json().iter().map(place).collect();
+        assert_eq!(found, blocks.frames(), "{}", blocks.stream);
+    }
 }

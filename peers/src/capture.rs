@@ -9,6 +9,8 @@ use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use pcap_parser::nom::{Err as NomErr, IResult, Needed, Offset};
 use pcap_parser::{Block, LegacyPcapBlock, Linktype, PcapError, PcapHeader};
 
+use crate::filter;
+
 /// The longest record that is taken for one, bytes: a packet has 256 KiB at the most, other blocks may hold files of keys.
 const LONGEST: usize = 16 << 20;
 
@@ -188,12 +190,7 @@ pub(crate) fn read<E>(
         start = 0;
         let have = buffer.len();
         buffer.resize(have + READ, 0);
-        let n = loop {
-            match input.read(&mut buffer[have..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result.map_err(Broken::Io)?,
-            }
-        };
+        let n = filter::read_some(&mut input, &mut buffer[have..]).map_err(Broken::Io)?;
         buffer.truncate(have + n);
         match (n, have) {
             (0, 0) => return Ok(()),

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::support::{Process, Server, Stream, ringframe};
+use crate::support::{Process, Server, Stream, frame, ringframe};
 
 /// A pseudo-terminal: what is typed there, and what is shown.
 pub(crate) struct Terminal {
@@ -112,4 +112,26 @@ fn a_benchmark_on_a_terminal() {
         assert!(screen.contains("p99.9"), "{screen}");
     }
     server.stop();
+}
+
+/// Progress is shown where nothing else is.
+#[test]
+fn a_long_stream_on_a_terminal() {
+    let terminal = Terminal::new();
+    let mut command = ringframe(["inspect", "--stats"]);
+    command.stdin(Stdio::piped()).stdout(terminal.end()).stderr(terminal.end());
+    let mut inspect = Process::spawn_as_is(command);
+    inspect.write(&frame(b"the first of many"));
+    terminal.screen.wait_for(1, &["21 B", "B/s"]);
+    inspect.finish(&frame(b"the last")).code(0);
+    terminal.screen.wait_for(1, &["2 frames, 33 bytes"]);
+
+    for more in [&[][..], &["--stats", "-q"]] {
+        let terminal = Terminal::new();
+        let mut command = ringframe([&["inspect"], more].concat());
+        command.stdin(Stdio::piped()).stdout(terminal.end()).stderr(terminal.end());
+        Process::spawn_as_is(command).finish(&frame(b"the only one")).code(0);
+        let screen = terminal.screen.wait_for(1, &[if more.is_empty() { "the only one" } else { "1 frame" }]);
+        assert!(!screen.contains("B/s"), "{screen}");
+    }
 }

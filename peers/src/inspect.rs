@@ -20,13 +20,10 @@ use crate::failure::{Code, Failure};
 use crate::filter;
 use crate::output::{self, Output, Verbosity};
 use crate::reassembly::Reassembly;
-use crate::view::{Sink, View};
+use crate::view::{PENDING, Sink, View};
 
 /// How much of a raw stream is read at a time, bytes.
 const READ: usize = 256 << 10;
-
-/// How much of what is to be printed may wait for more, bytes.
-const PENDING: usize = 64 << 10;
 
 pub(crate) fn run(args: Inspect, output: Output) -> Result<(), Failure> {
     let format = args.wire.format(u64::MAX)?;

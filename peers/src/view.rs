@@ -18,6 +18,9 @@ use crate::output::{Output, frame_json, json_line};
 use crate::text::Escaper;
 use crate::wire::RING;
 
+/// From how many bytes on what was shown is to be taken out of a sink; what one frame shows may still come on top.
+pub(crate) const PENDING: usize = 64 << 10;
+
 /// The width of a preview, characters.
 const PREVIEW: usize = 60;
 

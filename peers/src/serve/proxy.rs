@@ -6,8 +6,8 @@
 //! down, as in any pipeline, but does not keep the program from stopping.
 
 use std::io::{self, Write as _};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -20,14 +20,14 @@ use super::{End, LINGER, Link, Service, serve};
 use crate::args::{self, Server};
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::view::{Sink, View};
+use crate::view::{PENDING, Sink, View};
 use crate::wire::RING;
 use crate::{net, runtime, transport};
 
 /// Bytes of a direction that may be under way.
 const BUFFER: usize = 64 << 10;
 
-/// How many pieces of text may wait to be printed. Each is what one read brought.
+/// How many pieces of text may wait to be printed.
 const QUEUE: usize = 16;
 
 /// How long the upstream may take to answer.
@@ -166,7 +166,7 @@ fn broken(error: io::Error) -> End {
 /// Waits until no byte has moved for so long.
 async fn silence(moved: &Mutex<Instant>, idle: Duration) {
     loop {
-        let until = *moved.lock().unwrap_or_else(std::sync::PoisonError::into_inner) + idle;
+        let until = *moved.lock().unwrap_or_else(PoisonError::into_inner) + idle;
         if until <= Instant::now() {
             return;
         }
@@ -239,7 +239,7 @@ impl<'p> Direction<'p> {
                     };
                     let n = n.map_err(broken)?;
                     ended = n == 0;
-                    self.show(&buffer[have..have + n]).await?;
+                    self.show(&buffer[have..have + n]).await;
                     have += n;
                 }
                 if have > 0 {
@@ -265,29 +265,26 @@ impl<'p> Direction<'p> {
     }
 
     /// Shows the frames that these bytes complete.
-    async fn show(&mut self, mut bytes: &[u8]) -> Result<(), End> {
+    async fn show(&mut self, mut bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        let Some(view) = &mut self.view else { return Ok(()) };
-        let mut failed = None;
-        loop {
-            match view.next(&mut bytes, &mut self.sink) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(failure) => {
-                    failed = Some(failure);
-                    break;
-                }
+        let Some(view) = &mut self.view else { return };
+        let shown = loop {
+            let more = view.next(&mut bytes, &mut self.sink);
+            let pending = self.sink.text.len();
+            if pending >= PENDING || (pending > 0 && !matches!(more, Ok(true))) {
+                // It fails where nobody prints any more, and the program ends.
+                let _ = self.proxy.lines.send(std::mem::take(&mut self.sink.text)).await;
             }
-        }
+            match more {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(failure) => break Err(failure),
+            }
+        };
         self.frames = view.frames();
-        if !self.sink.text.is_empty() {
-            // Nobody prints any more: the program ends.
-            let _ = self.proxy.lines.send(std::mem::take(&mut self.sink.text)).await;
-        }
-        if let Some(failure) = failed {
+        if let Err(failure) = shown {
             self.give_up(&failure);
         }
-        Ok(())
     }
 
     /// What comes is no frame: from here on it only goes on.
@@ -307,9 +304,10 @@ impl<'p> Direction<'p> {
             };
             let n = written.map_err(broken)?;
             bytes = &bytes[n..];
-            *self.moved.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
+            *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
-        Ok(())
+        // Not every transport sends at once what it has taken.
+        to.flush().await.map_err(broken)
     }
 }
 

@@ -82,8 +82,8 @@
 //! ```
 //!
 //! # The wire
-//! [`formats`] has the usual prefixes as constants. [`LengthField`] describes any header with a length in
-//! it, at run time; [`length_field!`] does so while compiling. Magic bytes or a checksum over the header are an
+//! [`formats`] has the usual prefixes and the framing of 17 protocols as constants. [`LengthField`] describes any
+//! header with a length in it, at run time; [`length_field!`] does so while compiling. Magic bytes or a checksum over the header are an
 //! implementation of [`Header`], see there. Whatever the description, it drives both ways: what an encoder
 //! writes the decoder reads.
 //!

@@ -595,7 +595,7 @@ Examples: ringframe inspect stream.bin --wire mqtt
           tcpdump -i lo -U -s 0 -w - port 5432 | ringframe inspect - --wire postgres --from 5432")]
 pub(crate) struct Inspect {
     /// The file; - is standard input
-    #[arg(value_hint = ValueHint::FilePath)]
+    #[arg(default_value = "-", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
     #[command(flatten)]
@@ -637,6 +637,7 @@ pub(crate) struct Inspect {
     mut_arg("write_time", |arg| arg.help("Close a connection of which a side takes no byte for so long")),
     after_help = "\
 Examples: ringframe proxy 127.0.0.1:1884 127.0.0.1:1883 --wire mqtt
+          ringframe proxy 127.0.0.1:8081 127.0.0.1:8080 --wire http2 --skip 24
           ringframe proxy 127.0.0.1:0 127.0.0.1:7878 --chaos 42"
 )]
 pub(crate) struct Proxy {
@@ -658,6 +659,10 @@ pub(crate) struct Proxy {
 
     #[command(flatten)]
     pub(crate) view: ViewArgs,
+
+    /// Do not look for frames in the first bytes that a client sends, a preamble
+    #[arg(long, default_value = "0", value_parser = wire::bytes, value_name = "BYTES", hide_default_value = true)]
+    pub(crate) skip: u64,
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,

@@ -9,6 +9,8 @@ use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use pcap_parser::nom::{Err as NomErr, IResult, Needed, Offset};
 use pcap_parser::{Block, LegacyPcapBlock, Linktype, PcapError, PcapHeader};
 
+use crate::filter;
+
 /// The longest record that is taken for one, bytes: a packet has 256 KiB at the most, other blocks may hold files of keys.
 const LONGEST: usize = 16 << 20;
 
@@ -188,12 +190,7 @@ pub(crate) fn read<E>(
         start = 0;
         let have = buffer.len();
         buffer.resize(have + READ, 0);
-        let n = loop {
-            match input.read(&mut buffer[have..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result.map_err(Broken::Io)?,
-            }
-        };
+        let n = filter::read_some(&mut input, &mut buffer[have..]).map_err(Broken::Io)?;
         buffer.truncate(have + n);
         match (n, have) {
             (0, 0) => return Ok(()),
@@ -289,7 +286,69 @@ fn part<'a, E>(error: &NomErr<E>, why: &'static str) -> Found<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_capture;
+    use etherparse::PacketBuilder;
+    use proptest::prelude::*;
+
+    use super::{Broken, Content, is_capture, read};
+
+    /// A capture of two packets: as pcap, and as pcapng.
+    fn captures() -> [Vec<u8>; 2] {
+        let mut packet = Vec::new();
+        let builder = PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4([127, 0, 0, 1], [127, 0, 0, 1], 64);
+        builder.tcp(1, 2, 3, 4).write(&mut packet, b"payload").unwrap();
+        let length = (packet.len() as u32).to_le_bytes();
+        let record = [&[0; 8][..], &length, &length, &packet].concat();
+        let header = [&b"\xd4\xc3\xb2\xa1\x02\0\x04\0"[..], &[0; 8], &[0, 0, 4, 0], &[1, 0, 0, 0]].concat();
+        let block = |kind: u32, body: &[u8]| {
+            let length = (body.len() as u32 + 12).to_le_bytes();
+            [&kind.to_le_bytes()[..], &length, body, &length].concat()
+        };
+        let section = block(0x0a0d_0d0a, &[&b"\x4d\x3c\x2b\x1a\x01\0\0\0"[..], &[0xff; 8]].concat());
+        let interface = block(1, b"\x01\0\0\0\0\0\x04\0");
+        let padding = vec![0; packet.len().wrapping_neg() % 4];
+        let packet = block(6, &[&[0; 12][..], &length, &length, &packet, &padding].concat());
+        [[&header[..], &record, &record].concat(), [&section[..], &interface, &packet, &packet].concat()]
+    }
+
+    /// The payloads in a capture, and the offset of what is wrong with it.
+    fn payloads(capture: &[u8]) -> (Vec<Vec<u8>>, Option<u64>) {
+        let mut payloads = Vec::new();
+        let result = read(capture, |packet| {
+            if let Some(Content::Segment(segment)) = packet.map(|packet| packet.content()) {
+                payloads.push(segment.payload.to_vec());
+            }
+            Ok::<_, ()>(())
+        });
+        match result {
+            Ok(()) => (payloads, None),
+            Err(Broken::Bad { offset, .. }) => (payloads, Some(offset)),
+            Err(_) => panic!("a slice can be read"),
+        }
+    }
+
+    proptest! {
+        /// Whatever a file has in it, reading it comes to an end, inside the file.
+        #[test]
+        fn damaged_captures(which in 0..2_usize, damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..5), cut in any::<prop::sample::Index>()) {
+            let mut capture = captures()[which].clone();
+            for (at, byte) in &damage {
+                let at = at.index(capture.len());
+                capture[at] = *byte;
+            }
+            let cut = cut.index(capture.len() + 1);
+            let (payloads, bad) = payloads(&capture[..cut]);
+            prop_assert!(payloads.len() <= 2);
+            prop_assert!(bad.is_none_or(|bad| bad <= cut as u64));
+        }
+    }
+
+    #[test]
+    fn whole_captures() {
+        for capture in captures() {
+            let (payloads, bad) = payloads(&capture);
+            assert_eq!((payloads, bad), (vec![b"payload".to_vec(); 2], None));
+        }
+    }
 
     #[test]
     fn captures_are_told_by_their_first_bytes() {

@@ -6,6 +6,7 @@
 //! behind a gap.
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::{self, Cursor, Read};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,13 +20,10 @@ use crate::failure::{Code, Failure};
 use crate::filter;
 use crate::output::{self, Output, Verbosity};
 use crate::reassembly::Reassembly;
-use crate::view::{Sink, View};
+use crate::view::{PENDING, Sink, View};
 
 /// How much of a raw stream is read at a time, bytes.
 const READ: usize = 256 << 10;
-
-/// How much of what is to be printed may wait for more, bytes.
-const PENDING: usize = 64 << 10;
 
 pub(crate) fn run(args: Inspect, output: Output) -> Result<(), Failure> {
     let format = args.wire.format(u64::MAX)?;
@@ -40,10 +38,8 @@ pub(crate) fn run(args: Inspect, output: Output) -> Result<(), Failure> {
         let result = streams.read(whole, &whom);
         (streams.finish(result, &whom, output), Some(streams.with_data))
     } else if begin.is_empty() {
-        (
-            Err(Failure::new(Code::Other, format!("{whom}, offset 0: it is empty, there is no frame in it"))),
-            None,
-        )
+        let why = format!("{whom}, offset 0: it is empty, there is no frame in it");
+        (Err(Failure::new(Code::Other, why)), None)
     } else {
         (raw(whole, whom, format, args.skip, &mut sink), None)
     };
@@ -62,11 +58,9 @@ fn begin(input: &mut impl Read) -> io::Result<Vec<u8>> {
     while capture::is_capture(&begin).is_none() {
         let mut more = [0; capture::MAGIC];
         let room = capture::MAGIC - begin.len();
-        match input.read(&mut more[..room]) {
-            Ok(0) => break,
-            Ok(n) => begin.extend_from_slice(&more[..n]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        match filter::read_some(input, &mut more[..room])? {
+            0 => break,
+            n => begin.extend_from_slice(&more[..n]),
         }
     }
     Ok(begin)
@@ -76,12 +70,12 @@ fn cannot_read(whom: &str, error: &io::Error) -> Failure {
     Failure::new(Code::Other, format!("can't read {whom}: {error}"))
 }
 
+/// Progress, where nothing else is shown meanwhile.
 fn bar(file: &Path, sink: &Sink, output: Output) -> ProgressBar {
-    let size = std::fs::metadata(file).ok().filter(|file| file.is_file()).map(|file| file.len());
-    if !sink.is_silent() {
+    if !sink.is_off_screen() {
         return ProgressBar::hidden();
     }
-    match size {
+    match fs::metadata(file).ok().filter(fs::Metadata::is_file).map(|file| file.len()) {
         Some(size) => output::progress(
             output,
             ProgressBar::new(size),
@@ -106,13 +100,10 @@ fn raw(
     let mut view = View::of_all(whom.clone(), format, skip)?;
     let mut chunk = vec![0; READ];
     loop {
-        let n = match input.read(&mut chunk) {
-            Ok(0) => return view.end(),
-            Ok(n) => n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(cannot_read(&whom, &error)),
-        };
-        show_all(&mut view, &chunk[..n], sink)?;
+        match filter::read_some(&mut input, &mut chunk).map_err(|error| cannot_read(&whom, &error))? {
+            0 => return view.end(),
+            n => show_all(&mut view, &chunk[..n], sink)?,
+        }
         sink.flush()?;
     }
 }

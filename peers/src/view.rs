@@ -3,7 +3,7 @@
 //! A [`View`] follows one stream: bytes in, cut anywhere, out of them lines in a [`Sink`]. It holds one ring, whatever
 //! the frames are; a larger frame passes through it in pieces.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
@@ -17,6 +17,9 @@ use crate::histogram::{self, Row};
 use crate::output::{Output, frame_json, json_line};
 use crate::text::Escaper;
 use crate::wire::RING;
+
+/// From how many bytes on what was shown is to be taken out of a sink; what one frame shows may still come on top.
+pub(crate) const PENDING: usize = 64 << 10;
 
 /// The width of a preview, characters.
 const PREVIEW: usize = 60;
@@ -68,9 +71,9 @@ impl Sink {
         Self { show, hex, text: Vec::new(), lengths: Lengths::default() }
     }
 
-    /// Whether a bar may move on standard error meanwhile: not where lines come on the same terminal.
-    pub(crate) fn is_silent(&self) -> bool {
-        matches!(self.show, Show::Counted) || !io::stdout().is_terminal()
+    /// Whether nothing is shown on a screen meanwhile. Behind a pipe there may be one, that of a pager.
+    pub(crate) fn is_off_screen(&self) -> bool {
+        matches!(self.show, Show::Counted) || stdout_is_a_file()
     }
 
     /// Writes all of it to standard output.
@@ -83,6 +86,19 @@ impl Sink {
         self.text.clear();
         result
     }
+}
+
+#[cfg(unix)]
+fn stdout_is_a_file() -> bool {
+    use std::os::fd::AsFd;
+
+    let file = io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    file.and_then(|file| file.metadata()).is_ok_and(|file| file.is_file())
+}
+
+#[cfg(not(unix))]
+fn stdout_is_a_file() -> bool {
+    false
 }
 
 /// One stream.

@@ -18,6 +18,7 @@ fn a_line_for_each_frame() {
         .to_owned()
         + &".".repeat(60)
         + "…\n";
+    run(["inspect"], &stream).fine().prints(&lines);
     run(["inspect", "-"], &stream).fine().prints(&lines);
     let path = file("inspect-lines.bin", &stream);
     run(["inspect".as_ref(), path.as_os_str()], b"").fine().prints(&lines);
@@ -75,7 +76,9 @@ fn totals_and_a_histogram() {
 #[test]
 fn bad_input_is_told_exactly() {
     let good = frame(b"good");
-    let cases: &[(&[&str], Vec<u8>, i32, &[&str], usize)] = &[
+    // Options, input, exit code, words of the sentence, frames before.
+    type Case<'a> = (&'a [&'a str], Vec<u8>, i32, &'a [&'a str], usize);
+    let cases: &[Case<'_>] = &[
         (&[], Vec::new(), 1, &["standard input, offset 0", "empty"], 0),
         (&[], [&good[..], b"\0\0"].concat(), 5, &["offset 8", "2 bytes of at least 4"], 1),
         (&[], [&good[..], b"\0\0\0\x09hal"].concat(), 5, &["offset 8", "7 bytes of at least 13"], 1),
@@ -91,7 +94,7 @@ fn bad_input_is_told_exactly() {
     }
     run(["inspect", env!("CARGO_TARGET_TMPDIR")], b"").code(1).says(&["directory"]);
     run(["inspect", "/nonexistent"], b"").code(1).says(&["/nonexistent"]);
-    run(["inspect"], b"").code(2);
+    run(["inspect", "-", "--skip", "some"], b"").code(2);
     // Whatever the bytes, it ends with a sentence: a frame, or an error with an offset.
     let mut rng = fastrand::Rng::with_seed(6);
     for wire in ["u8", "u16le", "u32be", "varint", "mqtt", "http2", "bgp", "mongodb"] {

@@ -4,6 +4,7 @@
 //! Those that need more than Python are ignored by a plain `cargo test`; `tests/run` gets what they need and runs
 //! them.
 
+use std::fs;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -164,51 +165,90 @@ fn python(module: &str, package: &str, name: &str) -> Vec<String> {
     vec![python.to_owned(), file(name)]
 }
 
-/// Lets a peer talk with our server and with our clients.
-#[track_caller]
-fn talk(peer: &dyn Peer, wire: &str) {
-    talk_typed(peer, wire, |_| String::new());
-
-    let (address, received) = peer.serve();
-    let args =
-        ["bench", &address, "--wire", wire, "--size", "255", "--depth", "20", "--count", "500", "--json"];
-    let done = run(args, b"").fine();
-    assert_eq!(done.json()[0]["round_trips"], 500, "{wire}");
-    assert_eq!(received().lengths(), [255; 500], "{wire}");
+/// What is between a client and a server.
+#[derive(Clone, Copy, Debug)]
+enum Link {
+    Loopback,
+    /// What splits, merges and delays.
+    Chaos,
 }
 
-/// The same for a peer that has a type for its messages. `head` is what it writes in front of a message of a given
-/// length, in hexadecimal.
+impl Link {
+    /// Calls a client with the address to connect to, so that it reaches the server at this one.
+    #[track_caller]
+    fn join<T>(self, wire: &str, server: &str, client: impl FnOnce(&str) -> T) -> T {
+        match self {
+            Self::Loopback => client(server),
+            Self::Chaos => {
+                let proxy = Server::proxy(server, &["--wire", wire, "--chaos", "6", "-v"]);
+                let result = client(&proxy.address);
+                let log = proxy.wait_for_end(1, "closed");
+                // Each message, and its reply.
+                assert!(log.contains(&format!(" {} frames, ", 2 * MESSAGES)), "{wire}: {log}");
+                proxy.stop();
+                result
+            }
+        }
+    }
+}
+
+/// Lets a peer talk with our server and with our client. `head` is what it writes in front of a message of a given
+/// length, in hexadecimal, if it has a type for messages.
 #[track_caller]
-fn talk_typed(peer: &dyn Peer, wire: &str, head: fn(usize) -> String) {
-    let longest = match wire {
+fn talk(peer: &dyn Peer, wire: &str, head: fn(usize) -> String, link: Link) {
+    let messages = Message::all(match wire {
         "u8" => 0xff,
         "u16be" | "u16le" => 0xffff,
         _ => LONGEST,
-    };
-    let messages = Message::all(longest);
+    });
 
     let server = Server::start(&["echo", "--wire", wire, "-v"]);
-    peer.call(&server.address, &messages).check(&format!("{wire}, their client"), &messages);
+    let replies = link.join(wire, &server.address, |address| peer.call(address, &messages));
+    replies.check(&format!("{wire}, {link:?}, their client"), &messages);
     let log = server.wait_for_end(1, "closed");
     assert!(log.contains(&format!(" {MESSAGES} frames, ")), "{wire}: {log}");
     server.stop();
 
-    let (address, received) = peer.serve();
     let input: String =
         messages.iter().map(|message| head(message.bytes.len()) + message.hex + "\n").collect();
-    let args = ["call", &address, "--wire", wire, "--send-hex", "--hex", "--timeout", "100s"];
-    let done = run(args, input.as_bytes()).fine();
-    check_same(&format!("{wire}, our client"), done.text().lines(), input.lines());
-    received().check(&format!("{wire}, their server"), &messages);
+    let (server, received) = peer.serve();
+    let done = link.join(wire, &server, |address| {
+        let args = ["call", address, "--wire", wire, "--send-hex", "--hex", "--timeout", "100s"];
+        run(args, input.as_bytes()).fine()
+    });
+    check_same(&format!("{wire}, {link:?}, our client"), done.text().lines(), input.lines());
+    received().check(&format!("{wire}, {link:?}, their server"), &messages);
 }
 
-/// Lets a program talk in each of these formats: our name and the program's.
+/// Measures a peer's server.
 #[track_caller]
-fn talk_all(command: &[String], formats: &[(&str, &'static str)]) {
-    for (wire, format) in formats {
-        talk(&Program { command: command.to_vec(), format: Some(format) }, wire);
+fn bench(peer: &dyn Peer, wire: &str) {
+    let (address, received) = peer.serve();
+    let args =
+        ["bench", &address, "--wire", wire, "--size", "255", "--depth", "20", "--count", "500", "--json"];
+    assert_eq!(run(args, b"").fine().json()[0]["round_trips"], 500, "{wire}");
+    assert_eq!(received().lengths(), [255; 500], "{wire}");
+}
+
+/// Lets a peer of plain bytes do all of it in each of its formats, through chaos in the last one.
+#[track_caller]
+fn talk_all(peers: &[(&str, &dyn Peer)]) {
+    let plain = |_| String::new();
+    for (wire, peer) in peers {
+        talk(*peer, wire, plain, Link::Loopback);
+        bench(*peer, wire);
     }
+    if let Some((wire, peer)) = peers.last() {
+        talk(*peer, wire, plain, Link::Chaos);
+    }
+}
+
+/// The same for a program, by our name of each format and its own.
+#[track_caller]
+fn talk_all_by(command: &[String], formats: &[(&str, &'static str)]) {
+    let program = |format| Program { command: command.to_vec(), format: Some(format) };
+    let programs: Vec<_> = formats.iter().map(|(wire, format)| (*wire, program(format))).collect();
+    talk_all(&programs.iter().map(|(wire, program)| (*wire, program as &dyn Peer)).collect::<Vec<_>>());
 }
 
 #[test]
@@ -222,29 +262,32 @@ fn python_struct() {
         ("u64be", "!Q"),
         ("u64le", "<Q"),
     ];
-    talk_all(&python("struct", "python3", "plain.py"), &formats);
+    talk_all_by(&python("struct", "python3", "plain.py"), &formats);
 }
 
 #[test]
 fn tokio_util_length_delimited() {
     let formats = ["u8", "u16be", "u16le", "u24be", "u24le", "u32be", "u32le", "u64be", "u64le"];
-    for wire in formats {
-        talk(&LengthDelimited::new(wire), wire);
-    }
+    let codecs = formats.map(LengthDelimited::new);
+    let peers = std::iter::zip(formats, codecs.iter().map(|codec| codec as &dyn Peer));
+    talk_all(&peers.collect::<Vec<_>>());
 }
 
 #[test]
 #[ignore = "needs python3-twisted, which tests/run gets"]
 fn twisted() {
     let command = python("twisted", "python3-twisted", "twisted_strings.py");
-    talk_all(&command, &[("u8", "8"), ("u16be", "16"), ("u32be", "32")]);
+    talk_all_by(&command, &[("u8", "8"), ("u16be", "16"), ("u32be", "32")]);
 }
 
 #[test]
 #[ignore = "needs python3-protobuf, which tests/run gets"]
 fn protobuf_delimited() {
     let command = python("google.protobuf", "python3-protobuf", "protobuf_delimited.py");
-    talk_typed(&Program { command, format: None }, "varint", bytes_value);
+    let program = Program { command, format: None };
+    for link in [Link::Loopback, Link::Chaos] {
+        talk(&program, "varint", bytes_value, link);
+    }
 }
 
 /// What is in front of the value in a serialised `google.protobuf.BytesValue`: field 1, the length; nothing where it
@@ -264,7 +307,7 @@ fn erlang_packet() {
     let has_erlang = runs(&["erl", "-noshell", "-eval", "halt()."]);
     assert!(has_erlang, "this test needs Erlang: sudo apt-get install erlang-base");
     let command = ["escript".to_owned(), file("packet.escript")];
-    talk_all(&command, &[("u8", "1"), ("u16be", "2"), ("u32be", "4")]);
+    talk_all_by(&command, &[("u8", "1"), ("u16be", "2"), ("u32be", "4")]);
 }
 
 #[test]
@@ -279,5 +322,20 @@ fn java_data_streams() {
     let compiled = Command::new("javac").args(["-d", &classes, &file("Peer.java")]).output().unwrap();
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
     let command = ["java", "-cp", &classes, "Peer"].map(str::to_owned);
-    talk_all(&command, &[("u8", "byte"), ("u16be", "short"), ("u32be", "int"), ("u64be", "long")]);
+    talk_all_by(&command, &[("u8", "byte"), ("u16be", "short"), ("u32be", "int"), ("u64be", "long")]);
+}
+
+#[test]
+#[ignore = "needs npm and its registry; tests/run deep"]
+fn node_it_length_prefixed() {
+    assert!(runs(&["npm", "--version"]), "this test needs Node, of version 20 or later: https://nodejs.org");
+    // Node looks for a program's libraries beside it.
+    let folder = format!("{}/node", env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(file("varint.mjs"), format!("{folder}/varint.mjs")).unwrap();
+    let install =
+        ["npm", "install", "--prefix", &folder, "--no-audit", "--no-fund", "it-length-prefixed@11.0.1"];
+    assert!(runs(&install), "this test needs npm's registry: {}", install.join(" "));
+    let program = Program { command: vec!["node".to_owned(), format!("{folder}/varint.mjs")], format: None };
+    talk_all(&[("varint", &program)]);
 }

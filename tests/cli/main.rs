@@ -7,6 +7,7 @@
 
 mod bench;
 mod call;
+mod captures;
 mod exec;
 mod failures;
 mod files;

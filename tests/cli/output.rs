@@ -126,9 +126,21 @@ fn completions_and_manual_pages() {
     }
     let page = run(["man"], b"").fine().text();
     assert!(page.contains(".TH ringframe 1"), "{page}");
-    for command in
-        ["demo", "serve", "call", "put", "get", "ls", "encode", "decode", "formats", "completions", "man"]
-    {
+    for command in [
+        "demo",
+        "serve",
+        "call",
+        "put",
+        "get",
+        "ls",
+        "encode",
+        "decode",
+        "inspect",
+        "proxy",
+        "formats",
+        "completions",
+        "man",
+    ] {
         assert!(page.contains(&format!("ringframe\\-{command}")), "{command}");
         let of_it = run(["man", command], b"").fine().text();
         assert!(of_it.contains(&format!(".TH ringframe-{command} 1")), "{of_it}");

@@ -602,3 +602,28 @@ fn a_benchmark_on_a_terminal() {
     }
     server.stop();
 }
+
+/// Progress is shown where nothing else is.
+#[test]
+fn a_long_stream_on_a_terminal() {
+    let terminal = Terminal::new();
+    let mut command = ringframe(["inspect", "--stats"]);
+    command.stdin(Stdio::piped()).stdout(Terminal::end(&terminal.name)).stderr(Terminal::end(&terminal.name));
+    let mut inspect = Process::spawn_as_is(command);
+    inspect.write(&frame(b"the first of many"));
+    terminal.screen.wait_for(1, &["21 B", "B/s"]);
+    inspect.finish(&frame(b"the last")).code(0);
+    terminal.screen.wait_for(1, &["2 frames, 33 bytes"]);
+
+    for more in [&[][..], &["--stats", "-q"]] {
+        let terminal = Terminal::new();
+        let mut command = ringframe([&["inspect"], more].concat());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Terminal::end(&terminal.name))
+            .stderr(Terminal::end(&terminal.name));
+        Process::spawn_as_is(command).finish(&frame(b"the only one")).code(0);
+        let screen = terminal.screen.wait_for(1, &[if more.is_empty() { "the only one" } else { "1 frame" }]);
+        assert!(!screen.contains("B/s"), "{screen}");
+    }
+}

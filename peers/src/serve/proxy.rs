@@ -6,9 +6,8 @@
 //! down, as in any pipeline, but does not keep the program from stopping.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -22,14 +21,14 @@ use super::{End, LINGER, Link, Service, serve};
 use crate::args::{self, Server};
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use crate::view::{Sink, View};
+use crate::view::{PENDING, Sink, View};
 use crate::wire::RING;
 use crate::{net, runtime, transport};
 
 /// Bytes of a direction that may be under way.
 const BUFFER: usize = 64 << 10;
 
-/// How many pieces of text may wait to be printed. Each is what one read brought.
+/// How many pieces of text may wait to be printed.
 const QUEUE: usize = 16;
 
 /// How long the upstream may take to answer.
@@ -38,7 +37,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: args::Proxy, output: Output) -> Result<(), Failure> {
     // A format that can't be is better known at the start.
     args.wire.format(u64::MAX)?;
-    let args::Proxy { listen, upstream, expose, chaos, view, wire, limits } = args;
+    let args::Proxy { listen, upstream, expose, chaos, view, skip, wire, limits } = args;
     let server = Server { listen, expose, key_file: Vec::new(), wire: wire.clone(), limits };
     let runtime = runtime::start(tokio::runtime::Builder::new_multi_thread())?;
     let result = runtime.block_on(async {
@@ -48,6 +47,7 @@ pub(crate) fn run(args: args::Proxy, output: Output) -> Result<(), Failure> {
             server: server.clone(),
             chaos,
             view,
+            skip,
             output,
             lines,
             connections: AtomicU64::new(0),
@@ -87,6 +87,8 @@ struct Proxy {
     server: Server,
     chaos: Option<u64>,
     view: args::ViewArgs,
+    /// The length of a client's preamble, bytes.
+    skip: u64,
     output: Output,
     lines: mpsc::Sender<Vec<u8>>,
     /// How many there were.
@@ -129,9 +131,9 @@ impl Proxy {
         let (mut from_server, mut to_server) = transport::plain(upstream);
         let moved = Mutex::new(Instant::now());
         let mut chaos = self.chaos.map(|seed| Chaos::pair(seed, number));
-        let [there, back] = [(client, server), (server, client)].map(|ends| {
+        let [there, back] = [(client, server, self.skip), (server, client, 0)].map(|(from, to, skip)| {
             let chaos = chaos.as_mut().and_then(Iterator::next);
-            Direction::new(self, ends, chaos, link.stopping.clone(), &moved)
+            Direction::new(self, format!("{from} > {to}"), skip, chaos, link.stopping.clone(), &moved)
         });
         let (mut there, mut back) = (there?, back?);
         let idle = self.server.limits.idle;
@@ -166,7 +168,7 @@ fn broken(error: io::Error) -> End {
 /// Waits until no byte has moved for so long.
 async fn silence(moved: &Mutex<Instant>, idle: Duration) {
     loop {
-        let until = *moved.lock().unwrap_or_else(std::sync::PoisonError::into_inner) + idle;
+        let until = *moved.lock().unwrap_or_else(PoisonError::into_inner) + idle;
         if until <= Instant::now() {
             return;
         }
@@ -190,13 +192,14 @@ struct Direction<'p> {
 impl<'p> Direction<'p> {
     fn new(
         proxy: &'p Proxy,
-        (from, to): (SocketAddr, SocketAddr),
+        name: String,
+        skip: u64,
         chaos: Option<Chaos>,
         stopping: watch::Receiver<bool>,
         moved: &'p Mutex<Instant>,
     ) -> Result<Self, End> {
-        let name = format!("{from} > {to}");
-        let view = proxy.server.wire.format(u64::MAX).and_then(|format| View::of_stream(name, format, 0));
+        let format = proxy.server.wire.format(u64::MAX);
+        let view = format.and_then(|format| View::of_stream(name, format, skip));
         let view = view.map_err(|failure| End::Other {
             why: "failed",
             detail: failure.message().unwrap_or_default().to_owned(),
@@ -219,29 +222,32 @@ impl<'p> Direction<'p> {
             let mut left = piece.size;
             while left > 0 && (!ended || have > 0) {
                 let mut patience = None;
-                while have < left && !ended {
-                    let read = from.read(&mut buffer[have..]);
+                while have < left.min(BUFFER) && !ended {
                     let n = if have == 0 {
                         tokio::select! {
                             biased;
-                            n = read => n,
+                            n = from.read(&mut buffer) => n,
                             // Between frames, and with nothing on its way.
                             _ = self.stopping.wait_for(|stop| *stop), if self.may_stop() => Ok(0),
                         }
+                    } else if piece.hold.is_zero() {
+                        break;
                     } else {
                         let patience = *patience.get_or_insert_with(|| Instant::now() + piece.hold);
-                        match timeout_at(patience, read).await {
+                        match timeout_at(patience, from.read(&mut buffer[have..])).await {
                             Ok(n) => n,
                             Err(_) => break,
                         }
                     };
                     let n = n.map_err(broken)?;
                     ended = n == 0;
-                    self.show(&buffer[have..have + n]).await?;
+                    self.show(&buffer[have..have + n]).await;
                     have += n;
                 }
                 if have > 0 {
-                    sleep_if(piece.delay).await;
+                    if !piece.delay.is_zero() {
+                        sleep(piece.delay).await;
+                    }
                     let n = left.min(have);
                     self.write(to, &buffer[..n]).await?;
                     buffer.copy_within(n..have, 0);
@@ -261,29 +267,26 @@ impl<'p> Direction<'p> {
     }
 
     /// Shows the frames that these bytes complete.
-    async fn show(&mut self, mut bytes: &[u8]) -> Result<(), End> {
+    async fn show(&mut self, mut bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        let Some(view) = &mut self.view else { return Ok(()) };
-        let mut failed = None;
-        loop {
-            match view.next(&mut bytes, &mut self.sink) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(failure) => {
-                    failed = Some(failure);
-                    break;
-                }
+        let Some(view) = &mut self.view else { return };
+        let shown = loop {
+            let more = view.next(&mut bytes, &mut self.sink);
+            let pending = self.sink.text.len();
+            if pending >= PENDING || (pending > 0 && !matches!(more, Ok(true))) {
+                // It fails where nobody prints any more, and the program ends.
+                let _ = self.proxy.lines.send(std::mem::take(&mut self.sink.text)).await;
             }
-        }
+            match more {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(failure) => break Err(failure),
+            }
+        };
         self.frames = view.frames();
-        if !self.sink.text.is_empty() {
-            // Nobody prints any more: the program ends.
-            let _ = self.proxy.lines.send(std::mem::take(&mut self.sink.text)).await;
-        }
-        if let Some(failure) = failed {
+        if let Err(failure) = shown {
             self.give_up(&failure);
         }
-        Ok(())
     }
 
     /// What comes is no frame: from here on it only goes on.
@@ -303,22 +306,17 @@ impl<'p> Direction<'p> {
             };
             let n = written.map_err(broken)?;
             bytes = &bytes[n..];
-            *self.moved.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
+            *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         }
-        Ok(())
-    }
-}
-
-async fn sleep_if(delay: Duration) {
-    if delay > Duration::ZERO {
-        sleep(delay).await;
+        // Not every transport sends at once what it has taken.
+        to.flush().await.map_err(broken)
     }
 }
 
 /// How the next bytes go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Piece {
-    /// No write crosses the end of this many bytes, nor is it larger.
+    /// No write crosses the end of this many bytes.
     size: usize,
     /// How long it may wait for more, to be written at once.
     hold: Duration,
@@ -327,8 +325,8 @@ struct Piece {
 }
 
 impl Piece {
-    /// As it comes.
-    const AT_ONCE: Self = Self { size: BUFFER, hold: Duration::ZERO, delay: Duration::ZERO };
+    /// Everything as it comes.
+    const AT_ONCE: Self = Self { size: usize::MAX, hold: Duration::ZERO, delay: Duration::ZERO };
 }
 
 /// Splits, merges and delays, by a sequence that its seed alone decides.

@@ -122,4 +122,5 @@ pub extern "C" fn _start() {
         used(format.fields(bytes(), &mut [0; MAX_HEADER]));
     }
     used(formats::by_name(black_box("u8")));
+    used(formats::document(black_box("u8")));
 }

@@ -172,6 +172,14 @@ mod tests {
     }
 
     #[test]
+    fn every_width_has_a_word() {
+        for width in ["1", "2", "3", "4", "8", "varint", "varint32", "varint_mqtt"] {
+            let wire: Wire = format!("width={width}").parse().unwrap();
+            assert!(description(wire.0.field()).contains(&format!("width={width}")), "{width}");
+        }
+    }
+
+    #[test]
     fn descriptions_in_any_order_with_defaults() {
         let wire: Wire = "header=5,adjust=-4,offset=1".parse().unwrap();
         let field =

@@ -13,7 +13,7 @@ fn usage_is_2() {
         (&["bogus"], &["bogus"]),
         (&["demo", "--bogus"], &["--bogus"]),
         (&["serve", "upper", "--wire", "u33be"], &["u33be", "u32be", "varint", "offset=1"]),
-        (&["serve", "upper", "--wire", "width=5"], &["1, 2, 3, 4, 8 or varint", "5"]),
+        (&["serve", "upper", "--wire", "width=5"], &["1, 2, 3, 4, 8, varint, varint32 or varint_mqtt", "5"]),
         (&["serve", "upper", "--wire", "width=1,adjust=-300"], &["-300"]),
         (&["call", "[::1]:9", "--wire", "width=4,header=3"], &["impossible", "3 bytes"]),
         (&["decode", "--wire", "offset=1,offset=2"], &["twice"]),

@@ -232,16 +232,34 @@ pub(crate) struct Server {
     #[arg(long)]
     pub(crate) expose: bool,
 
-    /// Serve only who has the key in this file, over authenticated and encrypted links (see `ringframe keygen`); up
-    /// to four times, for as many keys
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Wire")]
-    pub(crate) key_file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keys: ServerKeys,
 
     #[command(flatten)]
     pub(crate) wire: WireArgs,
 
     #[command(flatten)]
     pub(crate) limits: Limits,
+}
+
+/// Whom a server lets in by a key; by default nobody is asked for one.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct ServerKeys {
+    /// Serve only who has the key in this file, over authenticated and encrypted links (see `ringframe keygen`); up
+    /// to four times, for as many keys
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Wire")]
+    pub(crate) key_file: Vec<PathBuf>,
+
+    /// Time for the handshake of an authenticated link, from when it was accepted
+    #[arg(
+        long,
+        default_value = "10s",
+        requires = "key_file",
+        value_name = "TIME",
+        value_parser = duration,
+        help_heading = "Limits"
+    )]
+    pub(crate) handshake_time: Duration,
 }
 
 /// What keeps a server usable whatever its clients do.
@@ -255,10 +273,6 @@ pub(crate) struct Limits {
     /// Connections at a time from one address; loopback is exempt
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_per_address: u32,
-
-    /// Time for the handshake of an authenticated link, from when it was accepted
-    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration, requires = "key_file")]
-    pub(crate) handshake_time: Duration,
 
     /// Close a connection on which no message began for so long
     #[arg(long, default_value = "5min", value_name = "TIME", value_parser = duration)]
@@ -632,7 +646,6 @@ pub(crate) struct Inspect {
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("frame_time", |arg| arg.hide(true)),
-    mut_arg("handshake_time", |arg| arg.hide(true)),
     mut_arg("idle", |arg| arg.help("Close a connection on which no byte moved for so long")),
     mut_arg("write_time", |arg| arg.help("Close a connection of which a side takes no byte for so long")),
     after_help = "\

@@ -117,7 +117,8 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
     let format = server.wire.format(DEFAULT_MAX_FRAME)?;
     let service = Arc::new(service);
     let limits = &server.limits;
-    let keys: Arc<[Key]> = key::read_all(&server.key_file)?.into();
+    let keys: Arc<[Key]> = key::read_all(&server.keys.key_file)?.into();
+    let handshake_time = server.keys.handshake_time;
     // Who has a key may do what the service does, wherever he is.
     let guarded = if keys.is_empty() { service.guarded() } else { None };
     let listener = net::listen(&server.listen, server.expose, guarded, limits.backlog).await?;
@@ -133,7 +134,7 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
         let (service, keys) = (Arc::clone(&service), Arc::clone(&keys));
         let (limits, stopping) = (limits.clone(), stopping.clone());
         async move {
-            match Link::open(stream, &keys, format, &limits, stopping).await {
+            match Link::open(stream, &keys, handshake_time, format, &limits, stopping).await {
                 Ok(link) => link.run(&*service).await,
                 Err(ended) => ended,
             }
@@ -408,17 +409,17 @@ impl Link {
     async fn open(
         stream: TcpStream,
         keys: &[Key],
+        handshake_time: Duration,
         format: Limited<Checked>,
         limits: &Limits,
         mut stopping: watch::Receiver<bool>,
     ) -> Result<Self, Ended> {
         let ended = |why, detail| Ended { frames: 0, bytes: 0, why, detail };
         let failed = |detail: String| ended("handshake failed", Some(detail));
-        let allowed = limits.handshake_time;
         let (read, write) = tokio::select! {
             biased;
-            result = timeout(allowed, transport::accept(stream, keys)) => result
-                .map_err(|_| failed(format!("it was not complete within {allowed:?}")))?
+            result = timeout(handshake_time, transport::accept(stream, keys)) => result
+                .map_err(|_| failed(format!("it was not complete within {handshake_time:?}")))?
                 .map_err(|error| failed(error.to_string()))?,
             _ = stopping.wait_for(|stop| *stop) => return Err(ended("server stopped", None)),
         };

@@ -38,7 +38,7 @@ pub(crate) fn run(args: args::Proxy, output: Output) -> Result<(), Failure> {
     // A format that can't be is better known at the start.
     args.wire.format(u64::MAX)?;
     let args::Proxy { listen, upstream, expose, chaos, view, skip, wire, limits } = args;
-    let server = Server { listen, expose, key_file: Vec::new(), wire: wire.clone(), limits };
+    let server = Server { listen, expose, keys: args::ServerKeys::default(), wire: wire.clone(), limits };
     let runtime = runtime::start(tokio::runtime::Builder::new_multi_thread())?;
     let result = runtime.block_on(async {
         let (lines, mut printed) = printer();

@@ -17,6 +17,9 @@ const LONGEST: usize = 16 << 20;
 /// How much is read at a time, bytes.
 const READ: usize = 64 << 10;
 
+/// The type of a section header block, and its magic in both byte orders, big-endian first.
+const PCAPNG: [[u8; 4]; 3] = [[0x0a, 0x0d, 0x0d, 0x0a], [0x1a, 0x2b, 0x3c, 0x4d], [0x4d, 0x3c, 0x2b, 0x1a]];
+
 /// How many of a file's first bytes tell whether it is a capture, at the most.
 pub(crate) const MAGIC: usize = 12;
 
@@ -30,8 +33,6 @@ pub(crate) fn is_capture(begin: &[u8]) -> Option<bool> {
         [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0],
         [0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0],
     ];
-    const PCAPNG: [[u8; 4]; 3] =
-        [[0x0a, 0x0d, 0x0d, 0x0a], [0x1a, 0x2b, 0x3c, 0x4d], [0x4d, 0x3c, 0x2b, 0x1a]];
     let same = |at: usize, magic: &[u8]| {
         let there = begin.get(at..).unwrap_or_default();
         there.iter().zip(magic).all(|(a, b)| a == b).then_some(there.len() >= magic.len())
@@ -61,8 +62,8 @@ pub(crate) struct Segment<'a> {
     pub(crate) fin: bool,
     pub(crate) rst: bool,
     pub(crate) payload: &'a [u8],
-    /// The capture has not all of the packet.
-    pub(crate) cut: bool,
+    /// How many bytes behind the payload the capture lacks: it has not all of the packet.
+    pub(crate) cut: usize,
 }
 
 /// What a packet is, for the stream that it may belong to.
@@ -98,12 +99,20 @@ impl<'a> Packet<'a> {
             link => return Content::UnknownLink(link),
         };
         let Some(sliced) = sliced else { return Content::Other };
-        let (from, to, payload): (IpAddr, IpAddr, _) = match &sliced.net {
+        // With how long the payload is said to be.
+        let (from, to, payload, length): (IpAddr, IpAddr, _, _) = match &sliced.net {
             Some(LaxNetSlice::Ipv4(ip)) => {
-                (ip.header().source_addr().into(), ip.header().destination_addr().into(), ip.payload())
+                let header = ip.header();
+                let headers =
+                    header.slice().len() + ip.extensions().auth.map_or(0, |auth| auth.slice().len());
+                let length = usize::from(header.total_len()).saturating_sub(headers);
+                (header.source_addr().into(), header.destination_addr().into(), ip.payload(), length)
             }
             Some(LaxNetSlice::Ipv6(ip)) => {
-                (ip.header().source_addr().into(), ip.header().destination_addr().into(), ip.payload())
+                let header = ip.header();
+                let length =
+                    usize::from(header.payload_length()).saturating_sub(ip.extensions().slice().len());
+                (header.source_addr().into(), header.destination_addr().into(), ip.payload(), length)
             }
             _ => return Content::Other,
         };
@@ -111,6 +120,9 @@ impl<'a> Packet<'a> {
             return Content::Fragment;
         }
         let Some(TransportSlice::Tcp(tcp)) = sliced.transport else { return Content::Other };
+        let cut = if payload.incomplete { length.saturating_sub(payload.payload.len()) } else { 0 };
+        // What a reset carries are words about its cause (RFC 1122, section 4.2.2.12), and not of the stream.
+        let (payload, cut) = if tcp.rst() { (&[][..], 0) } else { (tcp.payload(), cut) };
         Content::Segment(Segment {
             from: SocketAddr::new(from, tcp.source_port()),
             to: SocketAddr::new(to, tcp.destination_port()),
@@ -118,8 +130,8 @@ impl<'a> Packet<'a> {
             syn: tcp.syn(),
             fin: tcp.fin(),
             rst: tcp.rst(),
-            payload: tcp.payload(),
-            cut: payload.incomplete,
+            payload,
+            cut,
         })
     }
 }
@@ -146,8 +158,8 @@ enum Kind {
     },
     PcapNg {
         big_endian: bool,
-        /// Of the interfaces of this section.
-        links: Vec<Linktype>,
+        /// Of the interfaces of this section, and how much of a packet each captures at the most, bytes.
+        links: Vec<(Linktype, u32)>,
     },
 }
 
@@ -179,7 +191,7 @@ pub(crate) fn read<E>(
                 offset += length as u64;
                 continue;
             }
-            Found::Part(missing) if missing > LONGEST => {
+            Found::Part(missing) if window.len().saturating_add(missing) > LONGEST => {
                 return Err(bad(format!("a record of {missing} bytes and more can't be")));
             }
             Found::Part(_) => {}
@@ -233,9 +245,14 @@ impl Kind {
                     if *big_endian { pcap_parser::parse_block_be } else { pcap_parser::parse_block_le };
                 let (rest, block) = match parse(bytes) {
                     Ok(found) => found,
-                    Err(error) => return part(&error, "not a block of a pcapng file"),
+                    Err(error) => {
+                        let why = "not a block of a pcapng file";
+                        // What a block that is there as a whole still lacks is not what comes behind it.
+                        let is_whole = length_of_block(bytes, *big_endian).is_some_and(|n| n <= bytes.len());
+                        return if is_whole { Found::Bad(why) } else { part(&error, why) };
+                    }
                 };
-                let link_of = |interface: u32| links.get(interface as usize).copied();
+                let link_of = |interface: u32| links.get(interface as usize).map(|(link, _)| *link);
                 let packet = match &block {
                     Block::SectionHeader(section) => {
                         *big_endian = section.big_endian();
@@ -243,13 +260,18 @@ impl Kind {
                         None
                     }
                     Block::InterfaceDescription(interface) => {
-                        links.push(interface.linktype);
+                        // No limit is written as 0.
+                        let longest = Some(interface.snaplen).filter(|&longest| longest > 0);
+                        links.push((interface.linktype, longest.unwrap_or(u32::MAX)));
                         None
                     }
                     Block::EnhancedPacket(packet) => {
                         Some((link_of(packet.if_id), packet.data, packet.caplen))
                     }
-                    Block::SimplePacket(packet) => Some((link_of(0), packet.data, packet.origlen)),
+                    Block::SimplePacket(packet) => {
+                        let longest = links.first().map_or(u32::MAX, |(_, longest)| *longest);
+                        Some((link_of(0), packet.data, packet.origlen.min(longest)))
+                    }
                     _ => None,
                 };
                 let length = bytes.offset(rest);
@@ -265,6 +287,18 @@ impl Kind {
             }
         }
     }
+}
+
+/// What a block says that its length is.
+fn length_of_block(bytes: &[u8], big_endian: bool) -> Option<usize> {
+    let length = *bytes.get(4..)?.first_chunk()?;
+    // That of a section is in the byte order of the section that it begins.
+    let big_endian = match bytes.get(8..12) {
+        Some(magic) if bytes.starts_with(&PCAPNG[0]) => *magic == PCAPNG[1],
+        _ => big_endian,
+    };
+    let length = if big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
+    usize::try_from(length).ok()
 }
 
 /// The upper bits say whether packets end in a checksum, which IP's own length leaves out.
@@ -286,6 +320,8 @@ fn part<'a, E>(error: &NomErr<E>, why: &'static str) -> Found<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use etherparse::PacketBuilder;
     use proptest::prelude::*;
 
@@ -299,15 +335,21 @@ mod tests {
         let length = (packet.len() as u32).to_le_bytes();
         let record = [&[0; 8][..], &length, &length, &packet].concat();
         let header = [&b"\xd4\xc3\xb2\xa1\x02\0\x04\0"[..], &[0; 8], &[0, 0, 4, 0], &[1, 0, 0, 0]].concat();
-        let block = |kind: u32, body: &[u8]| {
-            let length = (body.len() as u32 + 12).to_le_bytes();
-            [&kind.to_le_bytes()[..], &length, body, &length].concat()
-        };
-        let section = block(0x0a0d_0d0a, &[&b"\x4d\x3c\x2b\x1a\x01\0\0\0"[..], &[0xff; 8]].concat());
+        let section = section();
         let interface = block(1, b"\x01\0\0\0\0\0\x04\0");
         let padding = vec![0; packet.len().wrapping_neg() % 4];
         let packet = block(6, &[&[0; 12][..], &length, &length, &packet, &padding].concat());
         [[&header[..], &record, &record].concat(), [&section[..], &interface, &packet, &packet].concat()]
+    }
+
+    /// What a block of a pcapng file, little-endian, is.
+    fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+        let length = (body.len() as u32 + 12).to_le_bytes();
+        [&kind.to_le_bytes()[..], &length, body, &length].concat()
+    }
+
+    fn section() -> Vec<u8> {
+        block(0x0a0d_0d0a, &[&b"\x4d\x3c\x2b\x1a\x01\0\0\0"[..], &[0xff; 8]].concat())
     }
 
     /// The payloads in a capture, and the offset of what is wrong with it.
@@ -339,6 +381,38 @@ mod tests {
             let (payloads, bad) = payloads(&capture[..cut]);
             prop_assert!(payloads.len() <= 2);
             prop_assert!(bad.is_none_or(|bad| bad <= cut as u64));
+        }
+    }
+
+    /// A packet that its block has no room for is not looked for in the rest of the file.
+    #[test]
+    fn a_packet_longer_than_its_block() {
+        let length = 1000_u32.to_le_bytes();
+        let packet = block(6, &[&[0; 12][..], &length, &length, b"only"].concat());
+        let begin = [&section()[..], &block(1, b"\x01\0\0\0\0\0\x04\0"), &packet].concat();
+        let mut rest = std::io::repeat(0).take(64 << 20);
+        let result = read(begin.chain(&mut rest), |_| Ok::<_, ()>(()));
+        assert!(matches!(result, Err(Broken::Bad { offset: 48, .. })));
+        assert!(rest.limit() > 63 << 20, "{} bytes are left", rest.limit());
+    }
+
+    /// Of a packet that the interface's limit cut, the padding behind it is none.
+    #[test]
+    fn a_simple_packet_cut_by_its_interface() {
+        let mut packet = Vec::new();
+        let builder = PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4([127, 0, 0, 1], [127, 0, 0, 1], 64);
+        builder.tcp(1, 2, 3, 4).write(&mut packet, b"payload").unwrap();
+        let original = (packet.len() as u32).to_le_bytes();
+        packet.truncate(packet.len() - 4);
+        for longest in [packet.len() as u32, 0] {
+            let interface = block(1, &[&[1, 0, 0, 0][..], &longest.to_le_bytes()].concat());
+            let mut padded = packet.clone();
+            padded.resize(packet.len().next_multiple_of(4), 0xee);
+            let simple = block(3, &[&original[..], &padded].concat());
+            let (payloads, bad) = payloads(&[section(), interface, simple].concat());
+            // Without a limit, nothing tells where the packet ends.
+            let expected: &[u8] = if longest > 0 { b"pay" } else { b"pay\xee\xee\xee" };
+            assert_eq!((payloads, bad), (vec![expected.to_vec()], None));
         }
     }
 

@@ -216,7 +216,7 @@ impl<'a> Streams<'a> {
 
     fn segment(&mut self, segment: &Segment<'_>) -> Result<(), Failure> {
         self.tally.segments += 1;
-        self.tally.cut += u64::from(segment.cut);
+        self.tally.cut += u64::from(segment.cut > 0);
         let Inspect { from, to, .. } = self.args;
         let wanted = match (from, to) {
             (None, None) => true,
@@ -258,8 +258,13 @@ impl<'a> Streams<'a> {
         let seq = segment.seq.wrapping_add(u32::from(segment.syn));
         self.bytes(stream, seq, segment.payload)?;
         let this = &mut self.all[stream];
-        if segment.fin && !segment.cut {
-            this.reassembly.fin(seq.wrapping_add(segment.payload.len() as u32));
+        // An IP packet has less than 64 KiB, also what of it was not captured.
+        let end = seq.wrapping_add((segment.payload.len() + segment.cut) as u32);
+        if segment.cut > 0 {
+            this.reassembly.reaches(end);
+        }
+        if segment.fin {
+            this.reassembly.fin(end);
         }
         if this.reassembly.is_complete() || this.reassembly.has_a_gap() || segment.rst {
             self.end_of(stream)?;

@@ -6,8 +6,11 @@
 
 use std::collections::BTreeMap;
 
-/// What may wait behind a gap, bytes. More than a receiver's window is not under way at a time, and this is a large one.
+/// What may wait behind a gap, bytes of memory. More than a receiver's window is not under way at a time, and this is a large one.
 pub(crate) const WAITING: usize = 8 << 20;
+
+/// What a piece that waits needs beside its bytes, bytes, about.
+const EACH_NEEDS: usize = 64;
 
 /// No window is larger (RFC 7323, section 2.3): what is further ahead belongs to something else.
 const LARGEST_WINDOW: i64 = 1 << 30;
@@ -26,6 +29,8 @@ pub(crate) struct Reassembly {
     held: usize,
     /// Where the stream ends, once that is known.
     end: Option<u64>,
+    /// Up to where bytes were sent that the capture may lack.
+    reach: u64,
 }
 
 impl Reassembly {
@@ -46,6 +51,12 @@ impl Reassembly {
         if let (None, Some(offset)) = (self.end, self.offset(seq)) {
             self.end = u64::try_from(offset).ok();
         }
+    }
+
+    /// Bytes were sent up to this sequence number, whether or not they are seen.
+    pub(crate) fn reaches(&mut self, seq: u32) {
+        let offset = self.offset(seq).and_then(|offset| u64::try_from(offset).ok());
+        self.reach = self.reach.max(offset.unwrap_or(0));
     }
 
     /// A segment. What of it comes next in the stream is to be taken at once; then, by [`pop`](Self::pop), what
@@ -81,15 +92,16 @@ impl Reassembly {
         Some(next)
     }
 
-    /// How many bytes are missing between what was handed on and what waits, or the end; 0 where none are.
+    /// How many bytes are missing between what was handed on and what waits, or else what was sent in all; 0 where none
+    /// are.
     pub(crate) fn missing(&self) -> u64 {
         let waiting = self.waiting.first_key_value().map(|(&offset, _)| offset);
-        waiting.or(self.end).map_or(0, |known| known.saturating_sub(self.delivered))
+        waiting.unwrap_or(self.end.unwrap_or(0).max(self.reach)).saturating_sub(self.delivered)
     }
 
     /// Whether waiting for missing bytes has become vain: more waits than would be on its way.
     pub(crate) fn has_a_gap(&self) -> bool {
-        self.held > WAITING
+        self.held + self.waiting.len() * EACH_NEEDS > WAITING
     }
 
     /// Whether all of the stream was handed on.
@@ -256,6 +268,33 @@ mod tests {
         assert_eq!((reassembly.missing(), reassembly.is_complete()), (0, true));
     }
 
+    /// Bytes that were sent and that nobody has seen are missing, until they are sent again.
+    #[test]
+    fn bytes_that_the_capture_lacks() {
+        let mut reassembly = Reassembly::default();
+        reassembly.syn(0);
+        assert_eq!(reassembly.segment(1, b"abc"), b"abc");
+        reassembly.reaches(6);
+        assert_eq!((reassembly.missing(), reassembly.is_complete()), (2, false));
+        reassembly.fin(6);
+        assert_eq!((reassembly.missing(), reassembly.is_complete()), (2, false));
+        assert_eq!(reassembly.segment(1, b"abcde"), b"de");
+        assert_eq!((reassembly.missing(), reassembly.is_complete()), (0, true));
+    }
+
+    /// A piece takes memory, however short it is.
+    #[test]
+    fn many_short_pieces_ahead() {
+        let mut reassembly = Reassembly::default();
+        reassembly.syn(0);
+        let mut pieces = 0;
+        while !reassembly.has_a_gap() {
+            let _ = reassembly.segment(10 + 2 * pieces, b"x");
+            pieces += 1;
+        }
+        assert!(pieces as usize <= WAITING / 64, "{pieces} pieces wait");
+    }
+
     /// What waits is bounded, by who asks; and a number that is no window's is none of the stream's.
     #[test]
     fn too_much_ahead() {
@@ -264,7 +303,7 @@ mod tests {
         assert_eq!(reassembly.segment(1 + (1 << 30) + 1, b"far"), b"");
         assert_eq!((reassembly.held, reassembly.missing()), (0, 0));
         let piece = vec![0; 1 << 20];
-        for i in 0..=8_u32 {
+        for i in 0..8_u32 {
             assert!(!reassembly.has_a_gap(), "{WAITING}");
             let _ = reassembly.segment(2 + (i << 20), &piece);
         }

@@ -1,7 +1,8 @@
 //! The frames of a stream, shown as they come: what `inspect` and `proxy` have in common.
 //!
 //! A [`View`] follows one stream: bytes in, cut anywhere, out of them lines in a [`Sink`]. It holds one ring, whatever
-//! the frames are; a larger frame passes through it in pieces.
+//! the frames are; a larger frame passes through it in pieces. One stream among many has a small ring, and of a frame that
+//! is larger than that what has arrived: a capture of a few MB may have a hundred thousand streams with little in each.
 
 use std::io::{self, Write};
 
@@ -20,6 +21,9 @@ use crate::wire::RING;
 
 /// From how many bytes on what was shown is to be taken out of a sink; what one frame shows may still come on top.
 pub(crate) const PENDING: usize = 64 << 10;
+
+/// Capacity of the ring of a stream among others, bytes.
+const SMALL_RING: usize = 2 << 10;
 
 /// The width of a preview, characters.
 const PREVIEW: usize = 60;
@@ -123,21 +127,27 @@ pub(crate) struct View {
 struct Large {
     header: Vec<u8>,
     payload: u64,
-    /// The first bytes of its payload.
+    /// The first bytes of its payload: all, where it is shown with all.
     head: Vec<u8>,
+    /// How many of them are kept at the most.
+    keep: usize,
     dump: Dump,
 }
 
 impl View {
     /// A view of one stream among others, whose name each frame is shown with.
     pub(crate) fn of_stream(name: String, format: Limited<Checked>, skip: u64) -> Result<Self, Failure> {
-        Ok(Self { named: true, ..Self::of_all(name, format, skip)? })
+        Ok(Self { named: true, ..Self::with_ring(SMALL_RING, name, format, skip)? })
     }
 
     /// A view of all that there is.
     pub(crate) fn of_all(name: String, format: Limited<Checked>, skip: u64) -> Result<Self, Failure> {
+        Self::with_ring(RING, name, format, skip)
+    }
+
+    fn with_ring(ring: usize, name: String, format: Limited<Checked>, skip: u64) -> Result<Self, Failure> {
         let limit = format.max_frame();
-        let decoder = Decoder::try_new(format, vec![0; RING].into_boxed_slice())?;
+        let decoder = Decoder::try_new(format, vec![0; ring].into_boxed_slice())?;
         Ok(Self { decoder, limit, name, named: false, skip, frames: 0, offset: skip, large: None })
     }
 
@@ -183,24 +193,28 @@ impl View {
                 self.offset += frame.bytes().len() as u64;
             }
             Event::Begin { header, payload } => {
-                let large =
-                    Large { header: header.to_vec(), payload, head: Vec::new(), dump: Dump::default() };
-                if sink.is_dumping() {
+                let header = header.to_vec();
+                let is_kept = sink.hex && header.len() as u64 + payload <= RING as u64;
+                let keep = if is_kept { RING } else { HEAD };
+                let large = Large { header, payload, head: Vec::new(), keep, dump: Dump::default() };
+                if sink.is_dumping() && !large.is_kept() {
                     sink.line(&self.shown(&large));
                 }
                 self.large = Some(large);
             }
             Event::Data(piece) => {
                 let Some(large) = &mut self.large else { return Ok(true) };
-                let n = piece.len().min(HEAD.saturating_sub(large.head.len()));
+                let n = piece.len().min(large.keep.saturating_sub(large.head.len()));
                 large.head.extend_from_slice(&piece[..n]);
-                if sink.is_dumping() {
+                if sink.is_dumping() && !large.is_kept() {
                     sink.dump(&mut large.dump, piece);
                 }
             }
             Event::End => {
                 let Some(mut large) = self.large.take() else { return Ok(true) };
-                if sink.is_dumping() {
+                if large.is_kept() {
+                    sink.show(&self.shown(&large), Some(&large.head));
+                } else if sink.is_dumping() {
                     sink.end_dump(&mut large.dump);
                     sink.lengths.count(large.len(), large.payload);
                 } else {
@@ -241,6 +255,11 @@ impl View {
 impl Large {
     fn len(&self) -> u64 {
         self.header.len() as u64 + self.payload
+    }
+
+    /// Whether it is shown with its payload once that is there, as one that fits a large ring is.
+    fn is_kept(&self) -> bool {
+        self.keep == RING
     }
 }
 
@@ -476,7 +495,7 @@ impl Lengths {
 mod tests {
     use ringframe::{Header, LengthField};
 
-    use super::{Lengths, Show, Sink, View, preview};
+    use super::{Lengths, SMALL_RING, Show, Sink, View, preview};
 
     const LINES: Show = Show::Lines { color: false };
 
@@ -525,6 +544,29 @@ mod tests {
         let (dump, _) = view(&stream, 5, LINES, true);
         assert_eq!(dump.lines().count(), 3 + 2 + 6250);
         assert!(!dump.contains('\x1b'));
+    }
+
+    /// A frame that fits a large ring is shown with its payload, whatever ring there is.
+    #[test]
+    fn a_small_ring_shows_what_a_large_one_does() {
+        let payload: Vec<u8> = (0..10_000_u32).map(|i| (i / 7) as u8).collect();
+        let stream = [&10_000_u32.to_be_bytes()[..], &payload, &[0; 4]].concat();
+        let format = || LengthField::DEFAULT.check().unwrap().with_limit(u64::MAX);
+        for (show, hex) in [(LINES, false), (LINES, true), (Show::Json, false), (Show::Json, true)] {
+            let shown = |mut view: View, chunk| {
+                let mut sink = Sink::with(show, hex);
+                for mut chunk in stream.chunks(chunk) {
+                    while view.next(&mut chunk, &mut sink).unwrap() {}
+                }
+                view.end().unwrap();
+                (sink.text, sink.lengths.text(None))
+            };
+            let small = || View::with_ring(SMALL_RING, String::new(), format(), 0).unwrap();
+            let expected = shown(View::of_all(String::new(), format(), 0).unwrap(), stream.len());
+            for chunk in [1, 1000, 20_000] {
+                assert!(shown(small(), chunk) == expected, "{show:?} {hex} {chunk}");
+            }
+        }
     }
 
     #[test]

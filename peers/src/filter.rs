@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::args::{Decode, Encode, Show};
 use crate::failure::{Code, Failure};
 use crate::output::{Output, buffered_stdout, frame_json, json_line, payload_json};
-use crate::text::Escaper;
+use crate::text::{Escaper, readable_path};
 use crate::wire::RING;
 
 /// A file, or standard input for `-`.
@@ -20,7 +20,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
         return Ok(Box::new(io::stdin()));
     }
     let cannot =
-        |error: io::Error| Failure::new(Code::Other, format!("can't read {}: {error}", path.display()));
+        |error: io::Error| Failure::new(Code::Other, format!("can't read {}: {error}", readable_path(path)));
     let file = File::open(path).map_err(cannot)?;
     if file.metadata().map_err(cannot)?.is_dir() {
         return Err(cannot(io::ErrorKind::IsADirectory.into()));
@@ -40,7 +40,7 @@ pub(crate) fn read_some(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<
 
 /// What a file is called in a sentence.
 pub(crate) fn called(path: &Path) -> String {
-    if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
+    if path.as_os_str() == "-" { "standard input".into() } else { readable_path(path) }
 }
 
 /// Takes the line end off; `false` at the end of the input. An empty line is an empty message. A line of more

@@ -424,8 +424,11 @@ fn gaps_and_broken_streams() {
     assert_eq!(frames(&done.json()), expected()[..2]);
 
     let mut cut = conversation();
-    cut[6] = server(6, b"\0\0\0\x02H").flag(Flag::Rst);
-    let done = inspect("inspect-reset.pcap", &cut, &[]).code(5).says(&[BACK, "offset 9", "inside a frame"]);
+    cut[6] = server(6, b"\0\0\0\x02H");
+    // What a reset says of its cause is not of the stream.
+    cut.push(server(11, b"gone").flag(Flag::Rst));
+    let done = inspect("inspect-reset.pcap", &cut, &[]).code(5);
+    let done = done.says(&[BACK, "offset 9", "inside a frame: 5 bytes of at least 6"]);
     assert_eq!(frames(&done.json()), expected()[..3]);
 
     // A capture that begins later: as long as it is between frames, nothing is wrong.
@@ -464,6 +467,40 @@ fn damaged_captures() {
     let short: Vec<_> = packets.iter().map(|packet| packet[..packet.len().min(62)].to_vec()).collect();
     let done = inspect_file(file("inspect-snap.pcap", &capture(PCAP, 1, &short)), &[]).code(1);
     assert!(done.stderr.contains("cut short"), "{}", done.stderr);
+    // The end of the last one: what it had is known to be missing, and not the peer's fault.
+    for (v6, end) in [(false, 54 + 5), (true, 74 + 5)] {
+        let mut last: Vec<_> = conversation()[..3].iter().map(|it| packet(it, Link::Ethernet, v6)).collect();
+        last[2].truncate(end);
+        let done = inspect_file(file("inspect-last.pcap", &capture(PCAP, 1, &last)), &[]).code(1);
+        done.says(&["offset 5", "1 bytes are missing", "cut short"]);
+    }
+}
+
+/// Streams that have hardly begun take hardly any memory: what many there are in a small file is no way to fill a machine.
+#[test]
+fn many_streams_in_little_memory() {
+    const STREAMS: u16 = 10_000;
+    let packets: Vec<_> =
+        (0..STREAMS).map(|port| packet(&client(1, b"\0\0\0\x05h").port(port), Link::Raw, false)).collect();
+    let path = file("inspect-streams.pcap", &capture(PCAP, Link::Raw.number(), &packets));
+    // So much address space that a large ring for each would not fit.
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -v 400000; exec \"$RINGFRAME\" inspect \"$FILE\" --stats --json"]);
+    command.env("RINGFRAME", env!("CARGO_BIN_EXE_ringframe")).env("FILE", &path);
+    let done = Process::spawn(command).finish(b"").code(5);
+    assert_eq!(done.json()[0]["streams"], STREAMS);
+}
+
+/// A file's name may have been chosen by somebody else.
+#[test]
+fn the_name_of_a_file_is_made_harmless() {
+    let path = file("inspect-\x1b[2J.bin", b"\0");
+    let done = run(["inspect".as_ref(), path.as_os_str(), "--color=always".as_ref()], b"").code(5);
+    done.says(&["inspect-\\x1b[2J.bin, offset 0"]);
+    let mut nowhere = path.into_os_string();
+    nowhere.push("/nowhere");
+    let done = run(["inspect".as_ref(), nowhere.as_os_str(), "--color=always".as_ref()], b"").code(1);
+    done.says(&["can't read", "inspect-\\x1b[2J.bin/nowhere"]);
 }
 
 #[test]

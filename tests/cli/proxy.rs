@@ -134,7 +134,8 @@ fn the_end_of_one_direction_is_not_that_of_the_other() {
     let upstream = echo();
     let proxy = Server::proxy(&upstream.address, &[]);
     assert_eq!(exchange(&proxy.connect(), b"\0\0\0\x05he"), b"\0\0\0\x05he");
-    proxy.process.stderr.wait_for(2, &["error:", "offset 0", "inside a frame"]);
+    let said = proxy.process.stderr.wait_for(2, &["error:", "offset 0", "inside a frame"]);
+    assert!(!said.contains("goes on"), "{said}");
     upstream.join();
 }
 
@@ -173,6 +174,28 @@ fn an_upstream_where_nobody_listens() {
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     proxy.process.stderr.wait_for(1, &["error:", &nobody, "refused"]);
     proxy.stop();
+}
+
+/// A stop does not wait for an upstream that does not answer.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stop_while_the_upstream_is_silent() {
+    use socket2::{Domain, SockAddr, Socket, Type};
+
+    // Where as many wait to be accepted as may, the system does not answer the next one.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SockAddr::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
+    socket.listen(0).unwrap();
+    let silent = TcpListener::from(socket);
+    let address = silent.local_addr().unwrap();
+    let _waits = TcpStream::connect(address).unwrap();
+
+    let proxy = Server::proxy(&address.to_string(), &["-vv"]);
+    let mut stream = proxy.connect();
+    proxy.process.stderr.wait_for(1, &["connected"]);
+    let done = proxy.stop();
+    assert!(done.stderr.contains("0 bytes, server stopped"), "{}", done.stderr);
+    assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
 }
 
 /// Many connections, in pieces that chance decides: to the ends it is all the same.

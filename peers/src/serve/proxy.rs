@@ -101,7 +101,12 @@ impl Service for Proxy {
 
     async fn talk(&self, link: &mut Link) -> End {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
-        let stream = match net::connect(&self.upstream, CONNECT).await {
+        let connected = tokio::select! {
+            connected = net::connect(&self.upstream, CONNECT) => connected,
+            // Nothing is under way yet.
+            _ = link.stopping.wait_for(|stop| *stop) => return End::Stopped,
+        };
+        let stream = match connected {
             Ok(stream) => stream,
             Err(failure) => {
                 let detail = failure.message().unwrap_or_default().to_owned();
@@ -256,8 +261,9 @@ impl<'p> Direction<'p> {
                 }
             }
         }
-        if let Some(Err(failure)) = self.view.as_mut().map(View::end) {
-            self.give_up(&failure);
+        // An end inside a frame. There is nothing behind it to go on.
+        if let Some(Err(failure)) = self.view.take().map(|mut view| view.end()) {
+            failure.message().map(output::complain);
         }
         to.shutdown().await.map_err(broken)
     }

@@ -65,7 +65,8 @@ impl Besieged {
     #[track_caller]
     fn is_as_before(&self) {
         let pid = self.server.process.pid();
-        until("all descriptors to be closed", || (descriptors(pid) == self.open).then_some(()));
+        // What it began with may not have been quite done when they were counted.
+        until("all descriptors to be closed", || (descriptors(pid) <= self.open).then_some(()));
         let peak = ByteSize(peak_memory(pid).expect("this system has /proc"));
         println!("at most {peak} of memory, of {} allowed", self.memory);
         assert!(peak <= self.memory, "{peak} is more than {}", self.memory);
@@ -396,7 +397,7 @@ fn keep_alive_probes() {
 #[test]
 fn backlog() {
     let server = Server::start(&["upper", "--backlog", "4"]);
-    server.process.signal(Signal::STOP);
+    server.process.pause();
     let address: SocketAddr = server.address.parse().unwrap();
     let mut waiting = Vec::new();
     while let Ok(client) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
@@ -480,6 +481,7 @@ fn no_more_open_files() {
     };
     let mut inside = server.connect();
     ask(&mut inside);
+    let since = Instant::now();
     let limit = |limit| prlimit(Pid::from_raw(pid as i32), Resource::Nofile, limit).unwrap();
     let before = limit(Rlimit { current: Some(1), maximum: getrlimit(Resource::Nofile).maximum });
     let mut outside = clients(&server, 3);
@@ -499,7 +501,7 @@ fn no_more_open_files() {
         assert_eq!(read_frame(client), b"LATE");
     }
     ask(&mut inside);
-    let passed = began.elapsed().as_secs() as usize;
+    let passed = since.elapsed().as_secs() as usize;
     let said = server.stop().stderr.lines().count();
     assert!(said <= 1 + passed / 10, "{said} times in {passed} s");
 }
@@ -528,9 +530,12 @@ fn a_closed_standard_output_stops_a_server_in_order() {
     reader.read_line(&mut line).unwrap();
     assert!(line.contains("\"closed\""), "{line}");
     drop(reader);
-    // What becomes of this one can't be printed.
-    run(["call", &server.address, "x"], b"").fine();
-    server.process.stderr.wait_for(1, &["stopping: 1 connection"]);
+    // What becomes of this one can't be printed. One more may have to come: a child of another test can have the pipe's
+    // end for a moment, too. That one may find nobody any more.
+    until("it to stop", || {
+        run(["call", &server.address, "x"], b"");
+        server.process.stderr.text().contains("stopping: 1 connection").then_some(())
+    });
     under_way.write_all(rest).unwrap();
     let mut payload = vec![0; 200_000];
     under_way.read_exact(&mut payload).unwrap();

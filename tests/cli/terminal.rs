@@ -466,6 +466,7 @@ fn a_session_that_is_stopped_for_a_while() {
     talk.types("\x1a");
     until("the terminal as it was", || (talk.terminal.settings() == talk.before).then_some(()));
     talk.terminal.shows("|");
+    talk.call.wait_until_stopped();
     talk.call.signal(Signal::CONT);
     until("the terminal for a line", || (talk.terminal.settings() != talk.before).then_some(()));
     talk.terminal.shows("> half|");

@@ -19,6 +19,7 @@ use ringframe_io::ReadError;
 use ringframe_io::std::Reader;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, setrlimit};
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 
 use crate::files::{folder, noise};
 use crate::hostile::meanwhile;
@@ -204,6 +205,30 @@ fn clients_that_never_read() {
 #[ignore = "long: tests/run deep"]
 fn a_hundred_clients_that_never_read() {
     never_read(100, &[]);
+}
+
+/// Not everything at once, but something all the time: far less than the system would queue for it.
+#[test]
+fn a_client_that_takes_a_reply_slowly() {
+    let root = folder();
+    fs::write(root.path().join("large"), noise(16 << 20)).unwrap();
+    let server =
+        Server::start(&["files", "--root", root.path().to_str().unwrap(), "-v", "--write-time", "5s"]);
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    socket.connect(&server.address.parse::<SocketAddr>().unwrap().into()).unwrap();
+    let mut client = TcpStream::from(socket);
+    client.write_all(&frame(br#"{"op":"get","name":"large"}"#)).unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(12) {
+        client.read_exact(&mut [0; 25_000]).unwrap();
+        assert_eq!(server.process.stderr.text().matches("too slow").count(), 0);
+        thread::sleep(Duration::from_millis(250));
+    }
+    // Then it takes nothing.
+    server.wait_for_end(1, "too slow: the peer took no byte within 5s");
+    drop(client);
+    server.stop();
 }
 
 /// What a client does before it goes.

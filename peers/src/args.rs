@@ -748,3 +748,15 @@ impl FromStr for Hex {
         hex::decode(text).map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// An option that names another one, as a conflict or a need, is on no command that lacks it: only builds for
+    /// debugging look, and only at the command that is run.
+    #[test]
+    fn every_command_is_sound() {
+        super::Args::command().debug_assert();
+    }
+}

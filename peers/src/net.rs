@@ -102,6 +102,19 @@ pub(crate) fn keep_alive(stream: &TcpStream, keepalive: Keepalive, patience: Dur
     let _ = keepalive.options(patience).apply(stream);
 }
 
+/// Keeps what the system has taken and not sent short, so that a peer that takes bytes slowly is seen to take them: the
+/// queue grows to megabytes otherwise, and has room for more only once a third of it has gone. A courtesy as well.
+pub(crate) fn keep_unsent_short(stream: &TcpStream) {
+    /// Some of what it takes to keep a fast link busy: what was sent and is not acknowledged does not count.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    const UNSENT: u32 = 32 << 10;
+    // Elsewhere there is no such option.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT);
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _ = stream;
+}
+
 async fn within<T>(
     address: &str,
     timeout: Duration,

@@ -155,12 +155,12 @@ fn as_many_replies_as_are_wanted() {
 #[test]
 fn a_pause_in_the_input_is_no_timeout() {
     let server = Server::start(&["upper"]);
-    let mut call = Process::spawn(ringframe(["call", &server.address, "--timeout", "300ms"]));
+    let mut call = Process::spawn(ringframe(["call", &server.address, "--timeout", "1500ms"]));
     for (line, reply) in [(&b"a\n"[..], "A"), (b"b\nc", "B"), (b"c\n", "CC")] {
         call.write(line);
         // Each reply is shown as it comes, also while half a line waits for its rest.
         call.stdout.wait_for(1, &[reply]);
-        std::thread::sleep(Duration::from_millis(700));
+        std::thread::sleep(Duration::from_secs(2));
     }
     call.finish(b"d").fine().prints("A\nB\nCC\nD\n");
     server.stop();
@@ -225,14 +225,14 @@ fn a_reset_after_everything() {
 fn an_output_that_is_read_late() {
     let server = Server::start(&["echo"]);
     let lines = format!("{}\n", "x".repeat(1000)).repeat(20_000);
-    let mut command = ringframe(["call", &server.address, "--timeout", "500ms"]);
+    let mut command = ringframe(["call", &server.address, "--timeout", "2s"]);
     let (mut reader, writer) = std::io::pipe().unwrap();
     command.stdin(std::process::Stdio::piped()).stdout(writer).stderr(std::process::Stdio::piped());
     let call = Process::spawn_as_is(command);
     let printed = std::thread::spawn(move || {
         let mut printed = vec![0; 1000];
         reader.read_exact(&mut printed).unwrap();
-        std::thread::sleep(Duration::from_millis(1500));
+        std::thread::sleep(Duration::from_secs(3));
         reader.read_to_end(&mut printed).unwrap();
         printed
     });

@@ -243,8 +243,8 @@ fn a_silent_peer_is_4() {
         peer.write_all(&frame(b"one")).unwrap();
         let _ = stopped.recv();
     });
-    let call = ["call", &peer.address, "a", "b", "c", "--timeout", "700ms"];
-    run(call, b"").code(4).says(&[&peer.address, "700ms", "1 of 3"]).prints("one\n");
+    let call = ["call", &peer.address, "a", "b", "c", "--timeout", "2500ms"];
+    run(call, b"").code(4).says(&[&peer.address, "2s 500ms", "1 of 3"]).prints("one\n");
     drop(stop);
     peer.join();
 }

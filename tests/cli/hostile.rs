@@ -43,7 +43,8 @@ pub(crate) fn meanwhile(server: &Server, attack: impl FnOnce()) -> usize {
 /// A byte now and then does not lengthen the time of a frame.
 #[test]
 fn a_byte_now_and_then() {
-    let server = Server::start(&["upper", "-v", "--frame-time", "1s"]);
+    // Less than the drips take, and far more than four bytes of the second one do.
+    let server = Server::start(&["upper", "-v", "--frame-time", "3s"]);
     let replies = meanwhile(&server, || {
         let drips: Vec<_> = [&b"\0\0\0\x40"[..], b"\0"]
             .into_iter()
@@ -73,14 +74,14 @@ fn a_byte_now_and_then() {
 
 #[test]
 fn silence_between_frames() {
-    let server = Server::start(&["upper", "-v", "--idle", "1s"]);
+    let server = Server::start(&["upper", "-v", "--idle", "3s"]);
     let replies = meanwhile(&server, || {
         let silent = server.connect();
         let mut fell_silent = server.connect();
         fell_silent.write_all(&frame(b"once")).unwrap();
         assert_eq!(read_frame(&mut fell_silent), b"ONCE");
         let text = server.wait_for_end(2, "silent");
-        assert!(text.contains("no frame began within 1s"), "{text}");
+        assert!(text.contains("no frame began within 3s"), "{text}");
         for mut client in [silent, fell_silent] {
             assert_eq!(client.read(&mut [0]).unwrap(), 0);
         }

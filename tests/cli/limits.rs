@@ -19,6 +19,7 @@ use ringframe_io::ReadError;
 use ringframe_io::std::Reader;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, setrlimit};
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 
 use crate::files::{folder, noise};
 use crate::hostile::meanwhile;
@@ -65,7 +66,8 @@ impl Besieged {
     #[track_caller]
     fn is_as_before(&self) {
         let pid = self.server.process.pid();
-        until("all descriptors to be closed", || (descriptors(pid) == self.open).then_some(()));
+        // What it began with may not have been quite done when they were counted.
+        until("all descriptors to be closed", || (descriptors(pid) <= self.open).then_some(()));
         let peak = ByteSize(peak_memory(pid).expect("this system has /proc"));
         println!("at most {peak} of memory, of {} allowed", self.memory);
         assert!(peak <= self.memory, "{peak} is more than {}", self.memory);
@@ -203,6 +205,30 @@ fn clients_that_never_read() {
 #[ignore = "long: tests/run deep"]
 fn a_hundred_clients_that_never_read() {
     never_read(100, &[]);
+}
+
+/// Not everything at once, but something all the time: far less than the system would queue for it.
+#[test]
+fn a_client_that_takes_a_reply_slowly() {
+    let root = folder();
+    fs::write(root.path().join("large"), noise(16 << 20)).unwrap();
+    let server =
+        Server::start(&["files", "--root", root.path().to_str().unwrap(), "-v", "--write-time", "5s"]);
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    socket.connect(&server.address.parse::<SocketAddr>().unwrap().into()).unwrap();
+    let mut client = TcpStream::from(socket);
+    client.write_all(&frame(br#"{"op":"get","name":"large"}"#)).unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(12) {
+        client.read_exact(&mut [0; 25_000]).unwrap();
+        assert_eq!(server.process.stderr.text().matches("too slow").count(), 0);
+        thread::sleep(Duration::from_millis(250));
+    }
+    // Then it takes nothing.
+    server.wait_for_end(1, "too slow: the peer took no byte within 5s");
+    drop(client);
+    server.stop();
 }
 
 /// What a client does before it goes.
@@ -396,7 +422,7 @@ fn keep_alive_probes() {
 #[test]
 fn backlog() {
     let server = Server::start(&["upper", "--backlog", "4"]);
-    server.process.signal(Signal::STOP);
+    server.process.pause();
     let address: SocketAddr = server.address.parse().unwrap();
     let mut waiting = Vec::new();
     while let Ok(client) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
@@ -480,6 +506,7 @@ fn no_more_open_files() {
     };
     let mut inside = server.connect();
     ask(&mut inside);
+    let since = Instant::now();
     let limit = |limit| prlimit(Pid::from_raw(pid as i32), Resource::Nofile, limit).unwrap();
     let before = limit(Rlimit { current: Some(1), maximum: getrlimit(Resource::Nofile).maximum });
     let mut outside = clients(&server, 3);
@@ -499,7 +526,7 @@ fn no_more_open_files() {
         assert_eq!(read_frame(client), b"LATE");
     }
     ask(&mut inside);
-    let passed = began.elapsed().as_secs() as usize;
+    let passed = since.elapsed().as_secs() as usize;
     let said = server.stop().stderr.lines().count();
     assert!(said <= 1 + passed / 10, "{said} times in {passed} s");
 }
@@ -528,9 +555,12 @@ fn a_closed_standard_output_stops_a_server_in_order() {
     reader.read_line(&mut line).unwrap();
     assert!(line.contains("\"closed\""), "{line}");
     drop(reader);
-    // What becomes of this one can't be printed.
-    run(["call", &server.address, "x"], b"").fine();
-    server.process.stderr.wait_for(1, &["stopping: 1 connection"]);
+    // What becomes of this one can't be printed. One more may have to come: a child of another test can have the pipe's
+    // end for a moment, too. That one may find nobody any more.
+    until("it to stop", || {
+        run(["call", &server.address, "x"], b"");
+        server.process.stderr.text().contains("stopping: 1 connection").then_some(())
+    });
     under_way.write_all(rest).unwrap();
     let mut payload = vec![0; 200_000];
     under_way.read_exact(&mut payload).unwrap();

@@ -769,7 +769,7 @@ fn lengths_that_can_not_be() {
 /// A message that comes a byte now and then is no frame yet, and no sign of life.
 #[test]
 fn a_message_that_never_ends() {
-    let keyed = Keyed::start(&["upper", "--idle", "1s"]);
+    let keyed = Keyed::start(&["upper", "--idle", "3s"]);
     let mut client = keyed.independent();
     client.write_all(&frame(b"a")).unwrap();
     assert_eq!(read_frame(&mut client), b"A");

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use socket2::{Domain, Socket, Type};
 
 /// When a test gives up: far longer than anything takes on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
@@ -145,6 +146,11 @@ impl Process {
     /// Stops it, and waits until each of its threads has: one may still be at work when the signal is sent.
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
+        self.wait_until_stopped();
+    }
+
+    /// Waits until something has stopped it. A signal to go on that came before would be lost.
+    pub(crate) fn wait_until_stopped(&self) {
         until("every thread to stop", || {
             let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process is there");
             let stopped = |task: io::Result<fs::DirEntry>| {
@@ -166,11 +172,13 @@ impl Process {
     pub(crate) fn finish(mut self, rest: &[u8]) -> Done {
         let stdin = self.stdin.take();
         thread::scope(|scope| {
+            // However long it has been there already.
+            let give_up = Instant::now() + DEADLINE;
             // A process that has had enough closes its end, which is its right.
             scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(rest)));
             let status = until("the process to end", || {
                 let ended = self.child.try_wait().expect("it is our child");
-                if ended.is_none() && Instant::now() > self.stderr.since + DEADLINE {
+                if ended.is_none() && Instant::now() > give_up {
                     let _ = self.child.kill();
                     panic!("it hangs; standard error:\n{}", self.stderr.text());
                 }
@@ -194,7 +202,6 @@ impl Drop for Process {
 /// What a process wrote so far.
 pub(crate) struct Stream {
     shared: Arc<(Mutex<Collected>, Condvar)>,
-    since: Instant,
 }
 
 #[derive(Default)]
@@ -228,7 +235,7 @@ impl Stream {
                 }
             }
         });
-        Self { shared, since: Instant::now() }
+        Self { shared }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -346,10 +353,14 @@ impl Server {
     }
 }
 
-/// An address where nobody listens: a port that was free a moment ago, of a loopback address that no other test
-/// and no outgoing connection takes a port of meanwhile.
+/// An address where nobody listens. The port is taken until the tests end, so that nobody else can begin to; and at no
+/// time does its socket listen, also not in a child of another test, which for a moment has what is open here.
 pub(crate) fn nobody() -> String {
-    TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().to_string()
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket);
+    address.to_string()
 }
 
 /// An address of this machine that others could have as well; `None`: it has no network.

@@ -466,6 +466,7 @@ fn a_session_that_is_stopped_for_a_while() {
     talk.types("\x1a");
     until("the terminal as it was", || (talk.terminal.settings() == talk.before).then_some(()));
     talk.terminal.shows("|");
+    talk.call.wait_until_stopped();
     talk.call.signal(Signal::CONT);
     until("the terminal for a line", || (talk.terminal.settings() != talk.before).then_some(()));
     talk.terminal.shows("> half|");
@@ -586,7 +587,7 @@ fn a_benchmark_on_a_terminal() {
     let server = Server::start(&["echo"]);
     let shown = |more: &[&str], term: &str| {
         let terminal = Terminal::new();
-        let args = ["bench", &server.address, "--time", "600ms", "--warmup", "300ms"];
+        let args = ["bench", &server.address, "--time", "1500ms", "--warmup", "1s"];
         let mut command = ringframe(args.iter().chain(more));
         command.env("TERM", term);
         terminal.run(command).finish(b"").code(0);

@@ -298,6 +298,7 @@ impl Doorkeeper {
         self.output.say(Verbosity::Debug, || format!("{peer}: connected"));
         // Options are a courtesy: a socket that is closed already fails here, and then says so when read.
         let _ = self.options.apply(&stream);
+        net::keep_unsent_short(&stream);
         let connection = connection(stream);
         let task = self.tasks.spawn(async move { (peer, connection.await) });
         self.inside.insert(task.id(), peer.ip());

@@ -105,10 +105,10 @@ impl Independent {
         self.stream.write_all(&message).unwrap();
     }
 
-    /// Ends this direction.
+    /// Ends this direction. Who has had the last word waits for that a second, and may be gone.
     pub(crate) fn end(&mut self) {
-        self.send(b"");
-        self.stream.shutdown(Shutdown::Write).unwrap();
+        let message = self.seal(b"");
+        let _ = self.stream.write_all(&message).and_then(|()| self.stream.shutdown(Shutdown::Write));
     }
 
     /// Receives a message, not more than may be sent; the empty one is the end of the other direction.

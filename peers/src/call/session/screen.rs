@@ -16,6 +16,10 @@ use crate::text::begins_a_character;
 
 const PROMPT: &str = "> ";
 
+/// The most that is held of a row, bytes: far more than one has. A peer can send characters without a width as long as it
+/// likes, and each time that some come all that is held is measured again.
+const ROW: usize = 8 << 10;
+
 /// Columns and rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {
@@ -221,7 +225,7 @@ impl<'t> Rows<'t> {
 fn filled(bytes: &[u8], columns: usize) -> usize {
     let (mut whole, mut column, mut at) = (0, 0, 0);
     let mut step = |len: usize, width: usize, ends: bool| {
-        if column + width > columns && column > 0 {
+        if (column + width > columns && column > 0) || at + len > whole + ROW {
             whole = at;
             column = 0;
         }
@@ -385,6 +389,24 @@ mod tests {
         screen.show(line, 0).unwrap();
         screen.flush().unwrap();
         assert_eq!(terminal.shown(), (rows[..3].to_vec(), (0, 2)));
+    }
+
+    /// A row that never fills, since nothing on it has a width, is not held for ever.
+    #[test]
+    fn characters_without_a_width() {
+        let (terminal, mut screen) = on(Size::USUAL);
+        screen.show("half".into(), 4).unwrap();
+        let mut most = 0;
+        for _ in 0..20 {
+            screen.write_all("\u{301}".repeat(1000).as_bytes()).unwrap();
+            most = most.max(screen.held.len());
+        }
+        assert!(most <= super::ROW, "{most}");
+        screen.write_all(b"\nok\n").unwrap();
+        screen.flush().unwrap();
+        let (rows, cursor) = terminal.shown();
+        assert!(rows[usize::from(cursor.0) - 1].starts_with("ok"), "{rows:?}");
+        assert!(rows[usize::from(cursor.0)].starts_with("> half"), "{rows:?}");
     }
 
     #[test]

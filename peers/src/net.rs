@@ -91,6 +91,7 @@ pub(crate) async fn connect(address: &str, timeout: Duration) -> Result<TcpStrea
         let stream = TcpStream::connect(&addresses[..]).await;
         stream
             .and_then(|stream| tcp::Options::default().apply(&stream).map(|()| stream))
+            .inspect(keep_unsent_short)
             .map_err(|error| refused(address, &error))
     };
     within(address, timeout, attempt).await

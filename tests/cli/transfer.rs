@@ -66,6 +66,26 @@ fn a_device() {
     assert!(fs::read(here.path().join("b")).unwrap() == content);
 }
 
+/// A peer that takes something all the time, as a device that writes it to flash, makes progress.
+#[test]
+fn a_server_that_takes_content_slowly() {
+    let here = folder();
+    fs::write(here.path().join("a"), noise(16 << 20)).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    socket2::SockRef::from(&listener).set_recv_buffer_size(64 << 10).unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let put = client(&address, here.path(), &["put", "--timeout", "5s", "ADDR", "a"]);
+    let mut peer = listener.accept().unwrap().0;
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(12) {
+        peer.read_exact(&mut [0; 25_000]).unwrap();
+        assert_eq!(put.stderr.text(), "");
+        thread::sleep(Duration::from_millis(250));
+    }
+    drop(peer);
+    put.finish(b"").code(4);
+}
+
 /// A refusal is read while megabytes are on their way, also where the peer then closes with a reset.
 #[test]
 fn a_refusal_during_an_upload() {

@@ -73,6 +73,13 @@ impl Besieged {
         assert!(peak <= self.memory, "{peak} is more than {}", self.memory);
     }
 
+    /// Waits until so many connections have ended in all. Who is still on the way out takes up room: its descriptor is
+    /// closed a little before.
+    #[track_caller]
+    fn has_ended(&self, connections: usize) {
+        self.server.process.stderr.wait_for(connections, &[" bytes, "]);
+    }
+
     /// Stops it, and checks how many connections it counted.
     #[track_caller]
     fn stop(self, served: usize, turned_away: usize) -> Done {
@@ -583,7 +590,7 @@ fn heavy_requests() {
     let max = CLIENTS.to_string();
     let args = ["files", "--root", path, "--allow-write", "--max-connections", &max, "--content-time", "1h"];
     let besieged = Besieged::start(&args);
-    for _ in 0..3 {
+    for round in 1..=3 {
         let mut all = clients(&besieged.server, CLIENTS);
         for client in &mut all {
             client.write_all(&frame(br#"{"op":"ls"}"#)).unwrap();
@@ -603,6 +610,7 @@ fn heavy_requests() {
             client.read_exact(&mut [0; 100_000]).unwrap();
         }
         drop(all);
+        besieged.has_ended(round * CLIENTS);
         besieged.is_as_before();
     }
     besieged.stop(3 * CLIENTS, 0);
@@ -612,7 +620,7 @@ fn heavy_requests() {
     let besieged = Besieged::start(&args);
     let many = format!(r#"{{"cmd":"true","args":[{}""]}}"#, r#""","#.repeat(21_800));
     let long = json!({ "cmd": "true", "args": vec!["x".repeat(60); 1024] }).to_string();
-    for _ in 0..3 {
+    for round in 1..=3 {
         let mut all = clients(&besieged.server, CLIENTS);
         for client in &mut all {
             client.write_all(&frame(many.as_bytes())).unwrap();
@@ -627,6 +635,7 @@ fn heavy_requests() {
             assert!(reply.contains("\"code\":0") || reply.contains("busy"), "{reply}");
         }
         drop(all);
+        besieged.has_ended(round * CLIENTS);
         besieged.is_as_before();
     }
     besieged.stop(3 * CLIENTS, 0);

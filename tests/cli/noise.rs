@@ -405,6 +405,17 @@ fn four_keys() {
     server.stop();
 }
 
+/// The command lines of all clients that have exit codes of their own.
+fn every_client<'a>(address: &'a str, from: &'a str, to: &'a str) -> [Vec<&'a str>; 5] {
+    [
+        vec!["put", address, from],
+        vec!["get", address, "a", to],
+        vec!["ls", address],
+        vec!["call", address, "x"],
+        vec!["bench", address, "--count", "1"],
+    ]
+}
+
 /// A wrong key is no key: every client says so, and nothing was done.
 #[test]
 fn a_wrong_key() {
@@ -413,13 +424,7 @@ fn a_wrong_key() {
     fs::write(files.here("a"), "a").unwrap();
     let (a, b) = (files.here("a"), files.here("b"));
     let address = &files.keyed.server.address;
-    for args in [
-        &["put", address, &a][..],
-        &["get", address, "a", &b],
-        &["ls", address],
-        &["call", address, "x"],
-        &["bench", address, "--count", "1"],
-    ] {
+    for args in every_client(address, &a, &b) {
         let done = run(args.iter().chain(&["--key-file", &wrong]), b"");
         done.code(3).says(&[address, "closed the connection in the handshake", "key"]).prints("");
     }
@@ -437,13 +442,7 @@ fn a_plain_client_of_a_server_with_a_key() {
     fs::write(files.here("a"), "a").unwrap();
     let (a, b) = (files.here("a"), files.here("b"));
     let address = &files.keyed.server.address;
-    for args in [
-        &["put", address, &a][..],
-        &["get", address, "a", &b],
-        &["ls", address],
-        &["call", address, "x"],
-        &["bench", address, "--count", "1"],
-    ] {
+    for args in every_client(address, &a, &b) {
         run(args, b"").code(4).says(&[address]).prints("");
     }
     run(["exec", address, "--", "x"], b"").code(255).prints("");

@@ -81,12 +81,7 @@ pub(crate) fn run(args: Serve, output: Output) -> Result<(), Failure> {
         // Before anything is opened here.
         exec::close_inherited()?;
     }
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.thread_keep_alive(FOR_EVER);
-    let runtime = runtime::start(builder)?;
-    let result = runtime.block_on(async {
-        // A first thread for work that blocks, which stays: where the system has no more of them, work waits for it.
-        let _ = spawn_blocking(|| ()).await;
+    on_threads(async {
         match args.service {
             args::Service::Upper(args) => mirror(Answer::Upper, args, output).await,
             args::Service::Echo(args) => mirror(Answer::Echo, args, output).await,
@@ -99,6 +94,18 @@ pub(crate) fn run(args: Serve, output: Output) -> Result<(), Failure> {
             }
             args::Service::Files(args) => serve(Files::new(&args, output).await?, &args.server, output).await,
         }
+    })
+}
+
+/// Runs a server on tokio's threads, until it stops.
+fn on_threads(server: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.thread_keep_alive(FOR_EVER);
+    let runtime = runtime::start(builder)?;
+    let result = runtime.block_on(async {
+        // A first thread for work that blocks, which stays: where the system has no more of them, work waits for it.
+        let _ = spawn_blocking(|| ()).await;
+        server.await
     });
     // A task that did not finish in time is not waited for.
     runtime.shutdown_background();

@@ -17,13 +17,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::budget::Needs;
-use super::{End, LINGER, Link, Service, serve};
+use super::{End, LINGER, Link, Service, on_threads, serve};
 use crate::args::{self, Server};
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::view::{PENDING, Sink, View};
 use crate::wire::RING;
-use crate::{net, runtime, transport};
+use crate::{net, transport};
 
 /// Bytes of a direction that may be under way.
 const BUFFER: usize = 64 << 10;
@@ -39,8 +39,7 @@ pub(crate) fn run(args: args::Proxy, output: Output) -> Result<(), Failure> {
     args.wire.format(u64::MAX)?;
     let args::Proxy { listen, upstream, expose, chaos, view, skip, wire, limits } = args;
     let server = Server { listen, expose, keys: args::ServerKeys::default(), wire: wire.clone(), limits };
-    let runtime = runtime::start(tokio::runtime::Builder::new_multi_thread())?;
-    let result = runtime.block_on(async {
+    on_threads(async {
         let (lines, mut printed) = printer();
         let proxy = Proxy {
             upstream,
@@ -61,9 +60,7 @@ pub(crate) fn run(args: args::Proxy, output: Output) -> Result<(), Failure> {
             // Standard output can't be written.
             Ok(failure) = &mut printed => Err(failure),
         }
-    });
-    runtime.shutdown_background();
-    result
+    })
 }
 
 /// A thread that prints; the other end says why it stopped, unless it was by the end of the queue.

@@ -1,17 +1,26 @@
 //! Methods that several adapters have to the letter.
 
-/// Access to the transport, of a type whose field `io` is a transport of that type.
-macro_rules! access {
-    ($S:ident) => {
+/// Access to the transport without giving it up, of a type whose field `io` is a transport of that type; and where bytes
+/// are missing that bypass it.
+macro_rules! refs {
+    ($S:ident, $missing:literal) => {
         /// The transport.
         pub const fn get_ref(&self) -> &$S {
             &self.io
         }
 
-        /// The transport. Bytes read from it or written to it are missing in the stream of frames.
+        #[doc = concat!("The transport. Bytes read from it or written to it are missing ", $missing, ".")]
         pub const fn get_mut(&mut self) -> &mut $S {
             &mut self.io
         }
+    };
+}
+pub(crate) use refs;
+
+/// Access to the transport, of a type whose field `io` is a transport of that type.
+macro_rules! access {
+    ($S:ident) => {
+        $crate::access::refs!($S, "in the stream of frames");
 
         /// The transport alone; what is buffered is lost.
         pub fn into_inner(self) -> $S {

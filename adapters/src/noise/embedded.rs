@@ -151,27 +151,11 @@ macro_rules! halves {
         }
 
         impl<R, B> ReadHalf<R, B> {
-            /// The transport.
-            pub const fn get_ref(&self) -> &R {
-                &self.io
-            }
-
-            /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
-            pub const fn get_mut(&mut self) -> &mut R {
-                &mut self.io
-            }
+            $crate::access::refs!(R, "on the link, which ends it");
         }
 
         impl<W, const N: usize> WriteHalf<W, N> {
-            /// The transport.
-            pub const fn get_ref(&self) -> &W {
-                &self.io
-            }
-
-            /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
-            pub const fn get_mut(&mut self) -> &mut W {
-                &mut self.io
-            }
+            $crate::access::refs!(W, "on the link, which ends it");
         }
 
         impl<R: ErrorType, B> ErrorType for ReadHalf<R, B> {

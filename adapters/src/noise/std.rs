@@ -13,6 +13,7 @@ use std_crate::vec;
 use super::LinkError;
 use super::receiver::{Chunk, Receiver};
 use super::{CHUNK, Ephemeral, Handshake, HandshakeError, Key, STORE, Sealer};
+use crate::access::refs;
 use crate::std::{HalfClose, ReadTimeout};
 
 /// Makes a link by the client, over both directions of a connection. A server that does not answer is waited for as
@@ -100,15 +101,7 @@ pub struct ReadHalf<R> {
 }
 
 impl<R> ReadHalf<R> {
-    /// The transport.
-    pub const fn get_ref(&self) -> &R {
-        &self.io
-    }
-
-    /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
-    pub const fn get_mut(&mut self) -> &mut R {
-        &mut self.io
-    }
+    refs!(R, "on the link, which ends it");
 }
 
 /// The stream ends where the peer has ended its direction and then the transport's. What is wrong with the link is an
@@ -149,15 +142,7 @@ pub struct WriteHalf<W> {
 }
 
 impl<W> WriteHalf<W> {
-    /// The transport.
-    pub const fn get_ref(&self) -> &W {
-        &self.io
-    }
-
-    /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
-    pub const fn get_mut(&mut self) -> &mut W {
-        &mut self.io
-    }
+    refs!(W, "on the link, which ends it");
 }
 
 impl<W: Write> WriteHalf<W> {

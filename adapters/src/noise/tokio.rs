@@ -43,6 +43,7 @@ use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use super::LinkError;
 use super::receiver::{Chunk, Receiver};
 use super::{CHUNK, Ephemeral, Handshake, HandshakeError, Key, STORE, Sealer};
+use crate::access::refs;
 
 /// What both halves of a link keep in memory beside themselves, bytes.
 pub const MEMORY: usize = size_of::<Receiver<Box<[u8]>>>() + CHUNK + size_of::<Sealer<STORE>>();
@@ -131,15 +132,7 @@ pub struct ReadHalf<R> {
 }
 
 impl<R> ReadHalf<R> {
-    /// The transport.
-    pub const fn get_ref(&self) -> &R {
-        &self.io
-    }
-
-    /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
-    pub const fn get_mut(&mut self) -> &mut R {
-        &mut self.io
-    }
+    refs!(R, "on the link, which ends it");
 }
 
 /// The stream ends where the peer has ended its direction and then the transport's. What is wrong with the link is an
@@ -178,15 +171,7 @@ pub struct WriteHalf<W> {
 }
 
 impl<W> WriteHalf<W> {
-    /// The transport.
-    pub const fn get_ref(&self) -> &W {
-        &self.io
-    }
-
-    /// The transport. Bytes read from it or written to it are missing on the link, which ends it.
-    pub const fn get_mut(&mut self) -> &mut W {
-        &mut self.io
-    }
+    refs!(W, "on the link, which ends it");
 }
 
 impl<W: AsyncWrite + Unpin> WriteHalf<W> {

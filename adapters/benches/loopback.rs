@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
-use ringframe::{Event, formats};
+use ringframe::{Event, Limited, formats};
 use ringframe_io::std::Incoming;
 use ringframe_io::tcp;
 use ringframe_io::tokio::codec::Codec;
@@ -28,6 +28,9 @@ const BUFFER: usize = 64 * 1024;
 
 /// Larger than any frame here, bytes.
 const LIMIT: u64 = 1 << 20;
+
+/// Frames of any size here, larger than the buffers too.
+const FORMAT: Limited<formats::U32Be> = Limited::new(formats::U32_BE, LIMIT);
 
 /// From here on a ratio counts as equal.
 const EQUAL: f64 = 0.95;
@@ -93,7 +96,7 @@ mod blocking {
     #[inline(never)]
     fn ours_sends(stream: TcpStream, load: Load) -> Result<()> {
         let payload = load.payload();
-        let mut writer = ringframe_io::std::Writer::with_capacity(stream, formats::U32_BE, BUFFER)?;
+        let mut writer = ringframe_io::std::Writer::with_capacity(stream, FORMAT, BUFFER)?;
         for _ in 0..load.frames {
             writer.push(&[], black_box(&payload))?;
         }
@@ -102,7 +105,7 @@ mod blocking {
 
     #[inline(never)]
     fn ours_receives(stream: TcpStream, load: Load) -> Result<u64> {
-        let mut reader = ringframe_io::std::Reader::with_capacity(stream, formats::U32_BE, BUFFER)?;
+        let mut reader = ringframe_io::std::Reader::with_capacity(stream, FORMAT, BUFFER)?;
         let mut sum = 0;
         if load.payload + 4 <= BUFFER {
             while let Some(frame) = reader.read_frame()? {
@@ -111,7 +114,7 @@ mod blocking {
             return Ok(sum);
         }
         let mut whole = Vec::new();
-        while let Some(incoming) = reader.read(LIMIT)? {
+        while let Some(incoming) = reader.read()? {
             sum += match incoming {
                 Incoming::Frame(frame) => look(frame.payload()),
                 Incoming::Large(mut payload) => {
@@ -193,7 +196,7 @@ mod tasks {
 
     async fn ours_sends(stream: impl AsyncWrite + Unpin, load: Load) -> Result<()> {
         let payload = load.payload();
-        let mut writer = ringframe_io::tokio::Writer::with_capacity(stream, formats::U32_BE, BUFFER)?;
+        let mut writer = ringframe_io::tokio::Writer::with_capacity(stream, FORMAT, BUFFER)?;
         for _ in 0..load.frames {
             writer.push(&[], black_box(&payload)).await?;
         }
@@ -201,7 +204,7 @@ mod tasks {
     }
 
     async fn ours_receives(stream: impl AsyncRead + Unpin, load: Load) -> Result<u64> {
-        let mut reader = ringframe_io::tokio::Reader::with_capacity(stream, formats::U32_BE, BUFFER)?;
+        let mut reader = ringframe_io::tokio::Reader::with_capacity(stream, FORMAT, BUFFER)?;
         let mut sum = 0;
         if load.payload + 4 <= BUFFER {
             while let Some(frame) = reader.read_frame().await? {
@@ -210,7 +213,7 @@ mod tasks {
             return Ok(sum);
         }
         let mut whole = Vec::new();
-        while let Some(event) = reader.read_event(LIMIT).await? {
+        while let Some(event) = reader.read_event().await? {
             match event {
                 Event::Frame(frame) => sum += look(frame.payload()),
                 Event::Begin { .. } => whole.clear(),

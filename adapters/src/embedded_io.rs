@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use embedded_io::Read;
-//! use ringframe::{Decoder, Encoder, formats};
+//! use ringframe::{Decoder, Encoder, Format, formats};
 //! use ringframe_io::embedded_io::{Framed, Incoming};
 //!
 //! # struct Uart<'w>(&'w [u8], Vec<u8>);
@@ -28,13 +28,14 @@
 //! # }
 //! # let wire = [b"\0\x05hello\0\xc8", &[b'-'; 200][..], b"\0\x03end"].concat();
 //! # let mut uart = Uart(&wire, Vec::new());
-//! // Whole frames of up to 64 bytes; the largest reply has 32.
+//! // Whole frames of up to 64 bytes, others in pieces; the largest reply has 32.
+//! let format = formats::U16_BE.with_limit(1024);
 //! let mut link = Framed::new(
 //!     &mut uart,
-//!     Decoder::new(formats::U16_BE, [0; 64]),
-//!     Encoder::new(formats::U16_BE, [0; 32]),
+//!     Decoder::new(format, [0; 64]),
+//!     Encoder::new(format, [0; 32]),
 //! );
-//! while let Some(incoming) = link.read(1 << 20)? {
+//! while let Some(incoming) = link.read()? {
 //!     let mut begins = [0; 1];
 //!     match incoming {
 //!         Incoming::Frame(frame) => frame.payload().read(&mut begins)?,
@@ -50,7 +51,7 @@
 use core::task::Poll;
 
 use ::embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
-use ringframe::{Decoder, EncodeError, Encoder, Event, Frame, Header, Status, Store};
+use ringframe::{Decoder, EncodeError, Encoder, Event, Format, Frame, Status, Store};
 
 use crate::access::{access, large};
 use crate::embedded::{self, adapter, reading, writing};

@@ -36,7 +36,7 @@
 //!         reply[..n].copy_from_slice(frame.payload());
 //!         reply.make_ascii_uppercase();
 //!         link.push(&[], &reply[..n]).await?;
-//!         if !link.is_ready(0) {
+//!         if !link.is_ready() {
 //!             link.drain().await?; // the replies to all requests that came together leave together
 //!         }
 //!     }
@@ -64,7 +64,7 @@
 use core::task::Poll;
 
 use ::embedded_io_async::{ErrorType, Read, ReadReady, Write, WriteReady};
-use ringframe::{Decoder, EncodeError, Encoder, Event, Frame, Header, Status, Store};
+use ringframe::{Decoder, EncodeError, Encoder, Event, Format, Frame, Status, Store};
 
 use crate::access::{access, large};
 use crate::embedded::{self, adapter, reading, writing};

@@ -7,7 +7,7 @@ use std_crate::io;
 
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 use ::embedded_io::{Error, ErrorKind};
-use ringframe::{CommitError, DecodeError, EncodeError, FinishError};
+use ringframe::{DecodeError, EncodeError, EndError, FilledError};
 
 /// Why reading gave no frame.
 #[derive(Debug)]
@@ -19,10 +19,10 @@ pub enum ReadError<E> {
     /// The peer broke the protocol. Every later call repeats it.
     Protocol(DecodeError),
     /// The peer's stream ended inside a frame.
-    Truncated(FinishError),
+    Truncated(EndError),
     /// The transport is at fault: it claims to have read more than it was given room for. Nothing of that was
     /// taken.
-    Overrun(CommitError),
+    Overrun(FilledError),
     /// No frame began within the time allowed between frames. The next call waits as long again.
     Idle {
         /// What was allowed.
@@ -44,17 +44,14 @@ impl<E> From<DecodeError> for ReadError<E> {
     }
 }
 
-impl<E> From<FinishError> for ReadError<E> {
-    fn from(error: FinishError) -> Self {
-        match error {
-            FinishError::Protocol(error) => Self::Protocol(error),
-            error => Self::Truncated(error),
-        }
+impl<E> From<EndError> for ReadError<E> {
+    fn from(error: EndError) -> Self {
+        Self::Truncated(error)
     }
 }
 
-impl<E> From<CommitError> for ReadError<E> {
-    fn from(error: CommitError) -> Self {
+impl<E> From<FilledError> for ReadError<E> {
+    fn from(error: FilledError) -> Self {
         Self::Overrun(error)
     }
 }
@@ -65,8 +62,8 @@ impl<E: fmt::Display> fmt::Display for ReadError<E> {
             Self::Io(error) => write!(f, "reading failed: {error}"),
             Self::Protocol(error) => error.fmt(f),
             Self::Truncated(error) => error.fmt(f),
-            Self::Overrun(CommitError { committed, space }) => {
-                write!(f, "reading failed: the transport claims {committed} bytes where {space} had room")
+            Self::Overrun(FilledError { filled, space }) => {
+                write!(f, "reading failed: the transport claims {filled} bytes where {space} had room")
             }
             Self::Idle { allowed } => write!(f, "no frame began within {allowed:?}"),
             Self::TooSlow { allowed, missing } => {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std_crate::time::Instant;
 
-use ringframe::{Decoder, Header, Store};
+use ringframe::{Decoder, Format, Store};
 
 use crate::ReadError;
 
@@ -64,13 +64,14 @@ impl Watch {
         Self { patience: Patience::ENDLESS, awaited: (0, false), spent: Duration::ZERO, missing: 0 }
     }
 
-    /// How much longer the next read may wait, `None` for ever. Called after `poll` answered `Need`.
-    pub(crate) fn left<H: Header, B: Store, E>(
+    /// How much longer the next read may wait, `None` for ever. Called after `poll` has returned
+    /// `Missing`.
+    pub(crate) fn left<F: Format, B: Store, E>(
         &mut self,
-        decoder: &Decoder<H, B>,
+        decoder: &Decoder<F, B>,
     ) -> Result<Option<Duration>, ReadError<E>> {
         let begun = decoder.is_mid_frame();
-        let awaited = (decoder.frames(), begun);
+        let awaited = (decoder.stats().frames, begun);
         if awaited != self.awaited {
             self.awaited = awaited;
             self.spent = Duration::ZERO;
@@ -78,13 +79,14 @@ impl Watch {
         }
         let allowed = if begun { self.patience.frame } else { self.patience.idle };
         let Some(mut allowed) = allowed else { return Ok(None) };
-        self.missing = self.missing.max(decoder.need() as u64);
-        if begun && let Some(more) = self.missing.checked_div(self.patience.bytes_per_second) {
+        self.missing = self.missing.max(decoder.missing() as u64);
+        if begun {
+            let more = self.missing.checked_div(self.patience.bytes_per_second).unwrap_or(0);
             allowed = allowed.saturating_add(Duration::from_secs(more));
         }
         match allowed.checked_sub(self.spent).filter(|left| !left.is_zero()) {
             Some(left) => Ok(Some(left)),
-            None if begun => Err(ReadError::TooSlow { allowed, missing: decoder.need() }),
+            None if begun => Err(ReadError::TooSlow { allowed, missing: decoder.missing() }),
             None => {
                 // The next call waits again: who goes on after it, having pinged the peer, must not spin.
                 self.spent = Duration::ZERO;

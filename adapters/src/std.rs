@@ -5,17 +5,18 @@
 //! non-blocking transports the `try_` methods say `Pending` instead.
 //!
 //! A small frame leaves in one system call, header and payload together. A payload larger than the store
-//! is a reader, or a writer, of its own.
+//! is a reader, or a writer, of its own. Such frames need a format that names a limit: see
+//! [`Format::with_limit`].
 //!
 //! ```
 //! use std::io::Read;
-//! use ringframe::formats;
+//! use ringframe::{Format, formats};
 //! use ringframe_io::std::{Incoming, Reader};
 //!
 //! # let wire = [&[0, 1, 0, 0][..], &[7; 65536], &[0, 0, 0, 2], b"ok"].concat();
 //! # let mut seen = Vec::new();
-//! let mut reader = Reader::with_capacity(&wire[..], formats::U32_BE, 1024)?;
-//! while let Some(incoming) = reader.read(1 << 20)? {
+//! let mut reader = Reader::with_capacity(&wire[..], formats::U32_BE.with_limit(1 << 20), 1024)?;
+//! while let Some(incoming) = reader.read()? {
 //!     match incoming {
 //!         Incoming::Frame(frame) => println!("{:?}", frame.payload()),
 //!         Incoming::Large(mut payload) => {
@@ -38,7 +39,7 @@ use std_crate::io::{self, Read, Write};
 use std_crate::time::Instant;
 use std_crate::vec;
 
-use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Frame, Header, Status, Store};
+use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Format, Frame, Status, Store};
 
 use crate::access::{access, large};
 use crate::patience::Watch;
@@ -46,65 +47,63 @@ use crate::{ReadError, WriteError, incoming, outgoing};
 
 /// Reads frames from `R`.
 #[derive(Debug)]
-pub struct Reader<R, H, B> {
+pub struct Reader<R, F: Format, B> {
     io: R,
-    decoder: Decoder<H, B>,
+    decoder: Decoder<F, B>,
     timer: Timer<R>,
 }
 
 /// Writes frames to `W`.
 #[derive(Debug)]
-pub struct Writer<W, H, B> {
+pub struct Writer<W, F: Format, B> {
     io: W,
-    encoder: Encoder<H, B>,
+    encoder: Encoder<F, B>,
 }
 
 /// Both over one transport.
 #[derive(Debug)]
-pub struct Framed<S, H, B> {
+pub struct Framed<S, F: Format, B> {
     io: S,
-    decoder: Decoder<H, B>,
-    encoder: Encoder<H, B>,
+    decoder: Decoder<F, B>,
+    encoder: Encoder<F, B>,
     timer: Timer<S>,
 }
 
 /// The two halves of a [`Framed`].
-pub type Halves<S, H, B> = (Reader<S, H, B>, Writer<S, H, B>);
+pub type Halves<S, F, B> = (Reader<S, F, B>, Writer<S, F, B>);
 
 /// What [`Reader::read`] found.
 #[derive(Debug)]
-pub enum Incoming<'r, R, H, B> {
+pub enum Incoming<'r, R, F: Format, B> {
     /// A whole frame.
     Frame(Frame<'r>),
     /// A frame larger than the store.
-    Large(PayloadReader<'r, R, H, B>),
+    Large(PayloadReader<'r, R, F, B>),
 }
 
 // The loops. Everything else in this file hands its parts to them.
 
 /// Reads until something is there to take; `false`: the stream ended between frames.
 #[inline]
-fn fill<R: Read, H: Header, B: Store>(
+fn fill<R: Read, F: Format, B: Store>(
     io: &mut R,
-    decoder: &mut Decoder<H, B>,
+    decoder: &mut Decoder<F, B>,
     timer: &mut Timer<R>,
-    limit: u64,
 ) -> Result<bool, ReadError<io::Error>> {
     // Most frames arrive with others.
-    match decoder.poll_event(limit) {
+    match decoder.poll() {
         Ok(Status::Ready) => Ok(true),
-        _ => fill_by_reading(io, decoder, timer, limit),
+        _ => fill_by_reading(io, decoder, timer),
     }
 }
 
 #[inline(never)]
-fn fill_by_reading<R: Read, H: Header, B: Store>(
+fn fill_by_reading<R: Read, F: Format, B: Store>(
     io: &mut R,
-    decoder: &mut Decoder<H, B>,
+    decoder: &mut Decoder<F, B>,
     timer: &mut Timer<R>,
-    limit: u64,
 ) -> Result<bool, ReadError<io::Error>> {
-    while let Status::Need(_) = decoder.poll_event(limit)? {
+    while let Status::Missing(_) = decoder.poll()? {
         let result = match timer.set {
             None => io.read(decoder.space()),
             Some(set) => {
@@ -114,8 +113,8 @@ fn fill_by_reading<R: Read, H: Header, B: Store>(
             }
         };
         match result {
-            Ok(0) => return decoder.finish().map(|()| false).map_err(ReadError::from),
-            Ok(n) => decoder.commit(n)?,
+            Ok(0) => return decoder.end_of_input().map(|()| false).map_err(ReadError::from),
+            Ok(n) => decoder.filled(n)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // The time is up, or nearly: the watch says it better.
             Err(error) if timer.set.is_some() && is_timeout(&error) => {}
@@ -209,9 +208,9 @@ impl<S: ReadTimeout + ?Sized> ReadTimeout for &S {
 }
 
 /// Writes what is pending, then `direct`, which belongs to an announced payload.
-fn drain<W: Write, H: Header, B: Store>(
+fn drain<W: Write, F: Format, B: Store>(
     io: &mut W,
-    encoder: &mut Encoder<H, B>,
+    encoder: &mut Encoder<F, B>,
     mut direct: &[u8],
 ) -> Result<(), WriteError<io::Error>> {
     while !encoder.is_empty() || !direct.is_empty() {
@@ -227,9 +226,9 @@ fn drain<W: Write, H: Header, B: Store>(
 
 /// Queues a frame, making room by writing; one larger than the store goes out past it.
 #[inline]
-fn push<W: Write, H: Header, B: Store>(
+fn push<W: Write, F: Format, B: Store>(
     io: &mut W,
-    encoder: &mut Encoder<H, B>,
+    encoder: &mut Encoder<F, B>,
     fields: &[u8],
     payload: &[u8],
 ) -> Result<(), WriteError<io::Error>> {
@@ -240,9 +239,9 @@ fn push<W: Write, H: Header, B: Store>(
 }
 
 #[inline(never)]
-fn push_by_writing<W: Write, H: Header, B: Store>(
+fn push_by_writing<W: Write, F: Format, B: Store>(
     io: &mut W,
-    encoder: &mut Encoder<H, B>,
+    encoder: &mut Encoder<F, B>,
     fields: &[u8],
     payload: &[u8],
     error: EncodeError,
@@ -256,9 +255,9 @@ fn push_by_writing<W: Write, H: Header, B: Store>(
 }
 
 /// Sends all that is queued, and what the transport may have queued itself.
-fn flush<W: Write, H: Header, B: Store>(
+fn flush<W: Write, F: Format, B: Store>(
     io: &mut W,
-    encoder: &mut Encoder<H, B>,
+    encoder: &mut Encoder<F, B>,
 ) -> Result<(), WriteError<io::Error>> {
     drain(io, encoder, &[])?;
     loop {
@@ -283,18 +282,17 @@ fn pending_write(result: Result<(), WriteError<io::Error>>) -> Poll<Result<(), W
     }
 }
 
-fn read<'r, R: Read, H: Header, B: Store>(
+fn read<'r, R: Read, F: Format, B: Store>(
     io: &'r mut R,
-    decoder: &'r mut Decoder<H, B>,
+    decoder: &'r mut Decoder<F, B>,
     timer: &'r mut Timer<R>,
-    limit: u64,
-) -> Result<Option<Incoming<'r, R, H, B>>, ReadError<io::Error>> {
+) -> Result<Option<Incoming<'r, R, F, B>>, ReadError<io::Error>> {
     decoder.discard();
-    if !fill(io, decoder, timer, limit)? {
+    if !fill(io, decoder, timer)? {
         return Ok(None);
     }
-    Ok(match incoming::Large::begin(decoder, limit)? {
-        None => decoder.next_frame()?.map(Incoming::Frame),
+    Ok(match incoming::Large::begin(decoder)? {
+        None => decoder.take_frame()?.map(Incoming::Frame),
         Some(large) => Some(Incoming::Large(PayloadReader { io, decoder, timer, large })),
     })
 }
@@ -302,38 +300,41 @@ fn read<'r, R: Read, H: Header, B: Store>(
 /// The payload of a frame larger than the store. What is not read of it is skipped, exactly, when the
 /// next frame is asked for.
 #[derive(Debug)]
-pub struct PayloadReader<'r, R, H, B> {
+pub struct PayloadReader<'r, R, F: Format, B> {
     io: &'r mut R,
-    decoder: &'r mut Decoder<H, B>,
+    decoder: &'r mut Decoder<F, B>,
     timer: &'r mut Timer<R>,
     large: incoming::Large,
 }
 
-impl<R, H, B> PayloadReader<'_, R, H, B> {
+impl<R, F: Format, B> PayloadReader<'_, R, F, B> {
     large!();
 }
 
+/// If the format has a trailer, it is compared before the end of the payload is reported: a wrong
+/// one is [`io::ErrorKind::InvalidData`] with [`ReadError::Protocol`] in it.
+///
 /// A stream that ends inside the payload is [`io::ErrorKind::UnexpectedEof`] with [`ReadError::Truncated`] in it,
 /// a peer that takes too long [`io::ErrorKind::TimedOut`] with [`ReadError::TooSlow`].
-impl<R: Read, H: Header, B: Store> Read for PayloadReader<'_, R, H, B> {
+impl<R: Read, F: Format, B: Store> Read for PayloadReader<'_, R, F, B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() || self.large.left() == 0 {
+        if buf.is_empty() || self.large.has_ended() {
             return Ok(0);
         }
-        fill(self.io, self.decoder, self.timer, u64::MAX)?;
-        Ok(self.large.take(self.decoder, buf))
+        fill(self.io, self.decoder, self.timer)?;
+        Ok(self.large.take(self.decoder, buf).map_err(ReadError::from)?)
     }
 }
 
 /// Bytes that are not framed, the buffered ones first; see [`Reader::raw`].
 #[derive(Debug)]
-pub struct Raw<'r, R, H, B> {
+pub struct Raw<'r, R, F: Format, B> {
     io: &'r mut R,
-    decoder: &'r mut Decoder<H, B>,
+    decoder: &'r mut Decoder<F, B>,
     timer: &'r mut Timer<R>,
 }
 
-impl<R: Read, H: Header, B: Store> Read for Raw<'_, R, H, B> {
+impl<R: Read, F: Format, B: Store> Read for Raw<'_, R, F, B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if buf.is_empty() {
             return Ok(0);
@@ -349,7 +350,7 @@ impl<R: Read, H: Header, B: Store> Read for Raw<'_, R, H, B> {
             match self.io.read(incoming::space(self.decoder, buf)) {
                 Ok(0) => {
                     // Not the end that was meant, if a payload that is being skipped is not complete.
-                    return Ok(self.decoder.finish().map(|()| 0).map_err(ReadError::from)?);
+                    return Ok(self.decoder.end_of_input().map(|()| 0).map_err(ReadError::from)?);
                 }
                 Ok(n) => match incoming::arrived(self.decoder, buf.len(), n).map_err(io::Error::other)? {
                     0 => {}
@@ -369,14 +370,14 @@ impl<R: Read, H: Header, B: Store> Read for Raw<'_, R, H, B> {
 /// frame with [`EncodeError::MidPayload`]; [`Writer::resume`] goes on with it.
 #[derive(Debug)]
 #[must_use = "only `finish` sends the last bytes"]
-pub struct PayloadWriter<'w, W, H, B> {
+pub struct PayloadWriter<'w, W, F: Format, B> {
     io: &'w mut W,
-    encoder: &'w mut Encoder<H, B>,
+    encoder: &'w mut Encoder<F, B>,
 }
 
-impl<W: Write, H: Header, B: Store> PayloadWriter<'_, W, H, B> {
+impl<W: Write, F: Format, B: Store> PayloadWriter<'_, W, F, B> {
     /// How many bytes are still to be written.
-    pub const fn left(&self) -> u64 {
+    pub fn left(&self) -> u64 {
         self.encoder.left()
     }
 
@@ -393,9 +394,9 @@ impl<W: Write, H: Header, B: Store> PayloadWriter<'_, W, H, B> {
     }
 }
 
-impl<W: Write, H: Header, B: Store> Write for PayloadWriter<'_, W, H, B> {
+impl<W: Write, F: Format, B: Store> Write for PayloadWriter<'_, W, F, B> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.encoder.free() == 0 {
+        if !outgoing::has_room(self.encoder) {
             drain(self.io, self.encoder, &[])?;
         }
         outgoing::feed(self.encoder, bytes).map_err(io::Error::other)
@@ -417,20 +418,21 @@ macro_rules! reading {
         #[inline]
         pub fn read_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
             self.decoder.discard();
-            match fill(&mut self.io, &mut self.decoder, &mut self.timer, 0)? {
-                true => Ok(self.decoder.next_frame()?),
+            match fill(&mut self.io, &mut self.decoder, &mut self.timer)? {
+                true => Ok(self.decoder.take_frame()?),
                 false => Ok(None),
             }
         }
 
-        /// The next frame: one larger than the store, up to `limit` bytes with its header, comes as a reader
-        /// of its payload.
+        /// The next frame: one larger than the store comes as a reader of its payload. Such a frame
+        /// needs a format with a limit, see [`Format::with_limit`].
         ///
         /// # Errors
-        /// [`ReadError`]; a frame larger than the store and than `limit` is
-        /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
-        pub fn read(&mut self, limit: u64) -> Result<Option<Incoming<'_, S, H, B>>, ReadError<io::Error>> {
-            read(&mut self.io, &mut self.decoder, &mut self.timer, limit)
+        /// [`ReadError`]; a frame beyond the format's limit is
+        /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong). Without one, the store is the
+        /// limit.
+        pub fn read(&mut self) -> Result<Option<Incoming<'_, S, F, B>>, ReadError<io::Error>> {
+            read(&mut self.io, &mut self.decoder, &mut self.timer)
         }
 
         /// Like [`read_frame`](Self::read_frame) on a non-blocking transport: `Pending` where it would block. All state
@@ -443,7 +445,7 @@ macro_rules! reading {
         /// frame announced. Take no more than belongs there: `raw().take(n)`. A payload that was not read to
         /// its end is skipped first. With a [`Patience`](crate::Patience), each read waits as long as between
         /// frames.
-        pub fn raw(&mut self) -> Raw<'_, S, H, B> {
+        pub fn raw(&mut self) -> Raw<'_, S, F, B> {
             self.decoder.discard();
             Raw { io: &mut self.io, decoder: &mut self.decoder, timer: &mut self.timer }
         }
@@ -459,7 +461,7 @@ macro_rules! reading {
         }
 
         /// The decoder, for its counters.
-        pub const fn decoder(&self) -> &Decoder<H, B> {
+        pub const fn decoder(&self) -> &Decoder<F, B> {
             &self.decoder
         }
     };
@@ -468,7 +470,8 @@ macro_rules! reading {
 /// The methods that write, the same for a writer and for both together.
 macro_rules! writing {
     () => {
-        /// Sends a frame now, in one system call unless the transport takes less.
+        /// Sends a frame now, in one system call unless the transport takes less. A frame larger
+        /// than the store needs a format with a limit, see [`Format::with_limit`].
         ///
         /// # Errors
         /// [`WriteError`]. After an [`Io`](WriteError::Io) error a frame that fits the store is queued, and
@@ -481,8 +484,9 @@ macro_rules! writing {
             self.flush()
         }
 
-        /// Queues a frame, to be sent with others by [`flush`](Self::flush); writes only where there is no
-        /// room. `fields` are the header's bytes around the length field.
+        /// Queues a frame, to be sent with others by [`flush`](Self::flush); writes only where
+        /// there is no room. `fields` are the header's bytes around the length field. A frame
+        /// larger than the store needs a format with a limit, see [`Format::with_limit`].
         ///
         /// # Errors
         /// [`WriteError`]. A frame that fits the store is queued or, after any error, not; for larger ones
@@ -518,19 +522,21 @@ macro_rules! writing {
             self.io.half_close().map_err(WriteError::Io)
         }
 
-        /// Begins a frame whose payload of `len` bytes is written in pieces.
+        /// Begins a frame whose payload of `len` bytes is written in pieces. A frame larger than
+        /// the store needs a format with a limit, see [`Format::with_limit`].
         ///
         /// # Errors
-        /// [`WriteError`]; nothing is begun then.
+        /// [`WriteError`]; nothing is begun then. A frame beyond the format's limit is
+        /// [`EncodeError::TooLong`]. Without one, the store is the limit.
         pub fn payload(
             &mut self,
             fields: &[u8],
             len: u64,
-        ) -> Result<PayloadWriter<'_, S, H, B>, WriteError<io::Error>> {
-            match self.encoder.start(fields, len) {
+        ) -> Result<PayloadWriter<'_, S, F, B>, WriteError<io::Error>> {
+            match self.encoder.announce(fields, len) {
                 Err(EncodeError::NoRoom { .. }) => {
                     drain(&mut self.io, &mut self.encoder, &[])?;
-                    self.encoder.start(fields, len)?;
+                    self.encoder.announce(fields, len)?;
                 }
                 result => result?,
             }
@@ -539,7 +545,7 @@ macro_rules! writing {
 
         /// Goes on with a payload that was begun and not written to its end; where there is none, nothing is
         /// left to write.
-        pub const fn resume(&mut self) -> PayloadWriter<'_, S, H, B> {
+        pub const fn resume(&mut self) -> PayloadWriter<'_, S, F, B> {
             PayloadWriter { io: &mut self.io, encoder: &mut self.encoder }
         }
 
@@ -563,87 +569,88 @@ macro_rules! writing {
         }
 
         /// The encoder, for its counters.
-        pub const fn encoder(&self) -> &Encoder<H, B> {
+        pub const fn encoder(&self) -> &Encoder<F, B> {
             &self.encoder
         }
     };
 }
 
-impl<S, H: Header> Reader<S, H, Box<[u8]>> {
+impl<S, F: Format> Reader<S, F, Box<[u8]>> {
     /// A reader with a store of `capacity` bytes: the largest frame that is given whole.
     ///
     /// # Errors
     /// Those of [`Decoder::try_new`].
-    pub fn with_capacity(io: S, format: H, capacity: usize) -> Result<Self, ConfigError> {
+    pub fn with_capacity(io: S, format: F, capacity: usize) -> Result<Self, ConfigError> {
         Ok(Self::new(io, Decoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
     }
 }
 
-impl<S, H, B> Reader<S, H, B> {
+impl<S, F: Format, B> Reader<S, F, B> {
     /// A reader that goes on with a decoder, and what is buffered in it.
-    pub const fn new(io: S, decoder: Decoder<H, B>) -> Self {
+    pub const fn new(io: S, decoder: Decoder<F, B>) -> Self {
         Self { io, decoder, timer: Timer::new() }
     }
 
     /// The transport, and the decoder with what is buffered.
-    pub fn into_parts(self) -> (S, Decoder<H, B>) {
+    pub fn into_parts(self) -> (S, Decoder<F, B>) {
         (self.io, self.decoder)
     }
 
     access!(S);
 }
 
-impl<S: Read, H: Header, B: Store> Reader<S, H, B> {
+impl<S: Read, F: Format, B: Store> Reader<S, F, B> {
     reading!();
 }
 
-impl<S, H: Header> Writer<S, H, Box<[u8]>> {
-    /// A writer with an outgoing store of `capacity` bytes. Larger frames go out past it.
+impl<S, F: Format> Writer<S, F, Box<[u8]>> {
+    /// A writer with an outgoing store of `capacity` bytes. Larger frames go out past it, if the
+    /// format has a limit that allows them.
     ///
     /// # Errors
     /// Those of [`Encoder::try_new`].
-    pub fn with_capacity(io: S, format: H, capacity: usize) -> Result<Self, ConfigError> {
+    pub fn with_capacity(io: S, format: F, capacity: usize) -> Result<Self, ConfigError> {
         Ok(Self::new(io, Encoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
     }
 }
 
-impl<S, H, B> Writer<S, H, B> {
+impl<S, F: Format, B> Writer<S, F, B> {
     /// A writer that goes on with an encoder, and what is queued in it.
-    pub const fn new(io: S, encoder: Encoder<H, B>) -> Self {
+    pub const fn new(io: S, encoder: Encoder<F, B>) -> Self {
         Self { io, encoder }
     }
 
     /// The transport, and the encoder with what is queued.
-    pub fn into_parts(self) -> (S, Encoder<H, B>) {
+    pub fn into_parts(self) -> (S, Encoder<F, B>) {
         (self.io, self.encoder)
     }
 
     access!(S);
 }
 
-impl<S: Write, H: Header, B: Store> Writer<S, H, B> {
+impl<S: Write, F: Format, B: Store> Writer<S, F, B> {
     writing!();
 }
 
-impl<S, H: Header + Clone> Framed<S, H, Box<[u8]>> {
+impl<S, F: Format + Clone> Framed<S, F, Box<[u8]>> {
     /// Both ways over one transport, with a store of `capacity` bytes each.
     ///
     /// # Errors
     /// Those of [`Decoder::try_new`].
-    pub fn with_capacity(io: S, format: H, capacity: usize) -> Result<Self, ConfigError> {
+    pub fn with_capacity(io: S, format: F, capacity: usize) -> Result<Self, ConfigError> {
         let decoder = Decoder::try_new(format.clone(), vec![0; capacity].into_boxed_slice())?;
         Ok(Self::new(io, decoder, Encoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
     }
 }
 
-impl<S, H, B> Framed<S, H, B> {
+impl<S, F: Format, B> Framed<S, F, B> {
     /// Both ways over one transport.
-    pub const fn new(io: S, decoder: Decoder<H, B>, encoder: Encoder<H, B>) -> Self {
+    pub const fn new(io: S, decoder: Decoder<F, B>, encoder: Encoder<F, B>) -> Self {
         Self { io, decoder, encoder, timer: Timer::new() }
     }
 
     /// The transport, the decoder with what is buffered, and the encoder with what is queued.
-    pub fn into_parts(self) -> (S, Decoder<H, B>, Encoder<H, B>) {
+    pub fn into_parts(self) -> (S, Decoder<F, B>, Encoder<F, B>) {
         (self.io, self.decoder, self.encoder)
     }
 
@@ -652,24 +659,24 @@ impl<S, H, B> Framed<S, H, B> {
     ///
     /// # Errors
     /// Whatever `second` fails with.
-    pub fn split<E>(self, second: impl FnOnce(&S) -> Result<S, E>) -> Result<Halves<S, H, B>, E> {
+    pub fn split<E>(self, second: impl FnOnce(&S) -> Result<S, E>) -> Result<Halves<S, F, B>, E> {
         let other = second(&self.io)?;
         let reader = Reader { io: self.io, decoder: self.decoder, timer: self.timer };
         Ok((reader, Writer::new(other, self.encoder)))
     }
 
     /// Puts two halves of one transport together again; the writer's handle is dropped.
-    pub fn join(reader: Reader<S, H, B>, writer: Writer<S, H, B>) -> Self {
+    pub fn join(reader: Reader<S, F, B>, writer: Writer<S, F, B>) -> Self {
         Self { io: reader.io, decoder: reader.decoder, encoder: writer.encoder, timer: reader.timer }
     }
 
     access!(S);
 }
 
-impl<S: Read, H: Header, B: Store> Framed<S, H, B> {
+impl<S: Read, F: Format, B: Store> Framed<S, F, B> {
     reading!();
 }
 
-impl<S: Write, H: Header, B: Store> Framed<S, H, B> {
+impl<S: Write, F: Format, B: Store> Framed<S, F, B> {
     writing!();
 }

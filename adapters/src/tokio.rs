@@ -1,6 +1,7 @@
-//! Any [`tokio::io::AsyncRead`] and [`AsyncWrite`]: what is
-//! there behaves as its namesake in [`std`](mod@crate::std). Payloads larger than the store come as events here,
-//! and go out by `start` and `feed`. For tokio-util's `Framed` there is a [`codec`].
+//! Any [`tokio::io::AsyncRead`] and [`AsyncWrite`]: what is there behaves as its namesake in
+//! [`std`](mod@crate::std). Payloads larger than the store come as events here, and go out by
+//! `start` and `feed`; such frames need a format that names a limit, see [`Format::with_limit`].
+//! For tokio-util's `Framed` there is a [`codec`].
 //!
 //! Reading is as cancel-safe as the transport's `read`, which for tokio's own is entirely. Writing is
 //! cancel-safe where a frame passes through the store. Each method says so.
@@ -12,7 +13,7 @@ use std_crate::{io, vec};
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::time::Instant;
-use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Event, Frame, Header, Status, Store};
+use ringframe::{ConfigError, Decoder, EncodeError, Encoder, Event, Format, Frame, Status, Store};
 
 use crate::access::access;
 use crate::patience::{Watch, counted};
@@ -22,25 +23,25 @@ pub mod codec;
 
 /// Reads frames from `R`.
 #[derive(Debug)]
-pub struct Reader<R, H, B> {
+pub struct Reader<R, F: Format, B> {
     io: R,
-    decoder: Decoder<H, B>,
+    decoder: Decoder<F, B>,
     watch: Watch,
 }
 
-impl<R, H: Header> Reader<R, H, Box<[u8]>> {
+impl<R, F: Format> Reader<R, F, Box<[u8]>> {
     /// A reader with a store of `capacity` bytes: the largest frame that is given whole.
     ///
     /// # Errors
     /// Those of [`Decoder::try_new`].
-    pub fn with_capacity(io: R, format: H, capacity: usize) -> Result<Self, ConfigError> {
+    pub fn with_capacity(io: R, format: F, capacity: usize) -> Result<Self, ConfigError> {
         Ok(Self::new(io, Decoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
     }
 }
 
-impl<R, H, B> Reader<R, H, B> {
+impl<R, F: Format, B> Reader<R, F, B> {
     /// A reader that goes on with a decoder, and what is buffered in it.
-    pub const fn new(io: R, decoder: Decoder<H, B>) -> Self {
+    pub const fn new(io: R, decoder: Decoder<F, B>) -> Self {
         Self { io, decoder, watch: Watch::new() }
     }
 
@@ -50,19 +51,19 @@ impl<R, H, B> Reader<R, H, B> {
     }
 
     /// The decoder, for its counters.
-    pub const fn decoder(&self) -> &Decoder<H, B> {
+    pub const fn decoder(&self) -> &Decoder<F, B> {
         &self.decoder
     }
 
     /// The transport, and the decoder with what is buffered.
-    pub fn into_parts(self) -> (R, Decoder<H, B>) {
+    pub fn into_parts(self) -> (R, Decoder<F, B>) {
         (self.io, self.decoder)
     }
 
     access!(R);
 }
 
-impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
+impl<R: AsyncRead + Unpin, F: Format, B: Store> Reader<R, F, B> {
     /// The next frame, or `None` at the end of the stream, if that is between frames. A payload that was
     /// not taken to its end is skipped first.
     ///
@@ -72,30 +73,33 @@ impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
     /// [`ReadError`]; a frame larger than the store is [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
     pub async fn read_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
         self.decoder.discard();
-        match self.fill(0).await? {
-            true => Ok(self.decoder.next_frame()?),
+        match self.fill().await? {
+            true => Ok(self.decoder.take_frame()?),
             false => Ok(None),
         }
     }
 
-    /// The next event: a frame, or one larger than the store, of up to `limit` bytes with its header, in
-    /// pieces. `None` at the end of the stream.
+    /// The next event: a frame, or one larger than the store in pieces. `None` at the end of the
+    /// stream. A frame larger than the store needs a format with a limit, see
+    /// [`Format::with_limit`].
     ///
     /// Cancel-safe: a byte that was read is kept for the next call.
     ///
     /// # Errors
-    /// [`ReadError`]; a frame larger than `limit` is [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
-    pub async fn read_event(&mut self, limit: u64) -> Result<Option<Event<'_>>, ReadError<io::Error>> {
-        match self.fill(limit).await? {
-            true => Ok(self.decoder.next_event(limit)?),
+    /// [`ReadError`]; a frame beyond the format's limit is
+    /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong). Without one, the store is the
+    /// limit.
+    pub async fn read_event(&mut self) -> Result<Option<Event<'_>>, ReadError<io::Error>> {
+        match self.fill().await? {
+            true => Ok(self.decoder.take_event()?),
             false => Ok(None),
         }
     }
 
     /// Whether an event can be had without reading, so without waiting: the time to go on, rather than to
     /// flush replies. An error counts as one.
-    pub fn is_ready(&mut self, limit: u64) -> bool {
-        !matches!(self.decoder.poll_event(limit), Ok(Status::Need(_)))
+    pub fn is_ready(&mut self) -> bool {
+        !matches!(self.decoder.poll(), Ok(Status::Missing(_)))
     }
 
     /// Reads ahead of what is asked for, as far as the store has room, until the stream ends: so one who is
@@ -114,7 +118,7 @@ impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
             }
             match self.io.read(space).await {
                 Ok(0) => return Ok(true),
-                Ok(n) => self.decoder.commit(n).map_err(|error| ReadError::Io(io::Error::other(error)))?,
+                Ok(n) => self.decoder.filled(n).map_err(|error| ReadError::Io(io::Error::other(error)))?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(ReadError::Io(error)),
             }
@@ -146,7 +150,7 @@ impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
                 n => return Ok(n),
             }
             match self.io.read(incoming::space(&mut self.decoder, buf)).await {
-                Ok(0) => return Ok(self.decoder.finish().map(|()| 0)?),
+                Ok(0) => return Ok(self.decoder.end_of_input().map(|()| 0)?),
                 Ok(n) => match incoming::arrived(&mut self.decoder, buf.len(), n)? {
                     0 => {}
                     n => return Ok(n),
@@ -157,15 +161,15 @@ impl<R: AsyncRead + Unpin, H: Header, B: Store> Reader<R, H, B> {
         }
     }
 
-    async fn fill(&mut self, limit: u64) -> Result<bool, ReadError<io::Error>> {
-        while let Status::Need(_) = self.decoder.poll_event(limit)? {
+    async fn fill(&mut self) -> Result<bool, ReadError<io::Error>> {
+        while let Status::Missing(_) = self.decoder.poll()? {
             let left = self.watch.left(&self.decoder)?;
             let waiting = left.map(|_| self.watch.waiting(|| Instant::now().into_std()));
             let result = within(left, self.io.read(self.decoder.space())).await;
             drop(waiting);
             match result {
-                Some(Ok(0)) => return self.decoder.finish().map(|()| false).map_err(ReadError::from),
-                Some(Ok(n)) => self.decoder.commit(n)?,
+                Some(Ok(0)) => return self.decoder.end_of_input().map(|()| false).map_err(ReadError::from),
+                Some(Ok(n)) => self.decoder.filled(n)?,
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Some(Err(error)) => return Err(ReadError::Io(error)),
                 // The time is up: the watch says of what.
@@ -186,27 +190,28 @@ async fn within<F: Future>(time: Option<Duration>, future: F) -> Option<F::Outpu
 
 /// Writes frames to `W`.
 #[derive(Debug)]
-pub struct Writer<W, H, B> {
+pub struct Writer<W, F: Format, B> {
     io: W,
-    encoder: Encoder<H, B>,
+    encoder: Encoder<F, B>,
     patience: Option<Duration>,
     /// Time spent in writes since the last byte went, also in those that were dropped.
     stalled: Duration,
 }
 
-impl<W, H: Header> Writer<W, H, Box<[u8]>> {
-    /// A writer with an outgoing store of `capacity` bytes. Larger frames go out past it.
+impl<W, F: Format> Writer<W, F, Box<[u8]>> {
+    /// A writer with an outgoing store of `capacity` bytes. Larger frames go out past it, if the
+    /// format has a limit that allows them.
     ///
     /// # Errors
     /// Those of [`Encoder::try_new`].
-    pub fn with_capacity(io: W, format: H, capacity: usize) -> Result<Self, ConfigError> {
+    pub fn with_capacity(io: W, format: F, capacity: usize) -> Result<Self, ConfigError> {
         Ok(Self::new(io, Encoder::try_new(format, vec![0; capacity].into_boxed_slice())?))
     }
 }
 
-impl<W, H, B> Writer<W, H, B> {
+impl<W, F: Format, B> Writer<W, F, B> {
     /// A writer that goes on with an encoder, and what is queued in it.
-    pub const fn new(io: W, encoder: Encoder<H, B>) -> Self {
+    pub const fn new(io: W, encoder: Encoder<F, B>) -> Self {
         Self { io, encoder, patience: None, stalled: Duration::ZERO }
     }
 
@@ -218,25 +223,26 @@ impl<W, H, B> Writer<W, H, B> {
     }
 
     /// The encoder: queue frames in it, then [`flush`](Self::flush).
-    pub const fn encoder(&self) -> &Encoder<H, B> {
+    pub const fn encoder(&self) -> &Encoder<F, B> {
         &self.encoder
     }
 
     /// The encoder: queue frames in it, then [`flush`](Self::flush).
-    pub const fn encoder_mut(&mut self) -> &mut Encoder<H, B> {
+    pub const fn encoder_mut(&mut self) -> &mut Encoder<F, B> {
         &mut self.encoder
     }
 
     /// The transport, and the encoder with what is queued.
-    pub fn into_parts(self) -> (W, Encoder<H, B>) {
+    pub fn into_parts(self) -> (W, Encoder<F, B>) {
         (self.io, self.encoder)
     }
 
     access!(W);
 }
 
-impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
-    /// Sends a frame now, in one system call unless the transport takes less.
+impl<W: AsyncWrite + Unpin, F: Format, B: Store> Writer<W, F, B> {
+    /// Sends a frame now, in one system call unless the transport takes less. A frame larger than
+    /// the store needs a format with a limit, see [`Format::with_limit`].
     ///
     /// Cancel-safe for frames that fit the store, in that the stream stays in step: dropped early the frame
     /// was not queued, or it was, whole, and the next [`flush`](Self::flush) sends the rest. A larger one that is
@@ -250,8 +256,9 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
         self.flush().await
     }
 
-    /// Queues a frame, to be sent with others by [`flush`](Self::flush); writes only where there is no room.
-    /// `fields` are the header's bytes around the length field.
+    /// Queues a frame, to be sent with others by [`flush`](Self::flush); writes only where there is
+    /// no room. `fields` are the header's bytes around the length field. A frame larger than the
+    /// store needs a format with a limit, see [`Format::with_limit`].
     ///
     /// Cancel-safe for frames that fit the store: dropped, it has queued nothing. For larger ones see
     /// [`send`](Self::send).
@@ -271,17 +278,19 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
         }
     }
 
-    /// Begins a frame whose payload of `len` bytes then goes through [`feed`](Self::feed).
+    /// Begins a frame whose payload of `len` bytes then goes through [`feed`](Self::feed). A frame
+    /// larger than the store needs a format with a limit, see [`Format::with_limit`].
     ///
     /// Cancel-safe: dropped, it has begun nothing.
     ///
     /// # Errors
-    /// [`WriteError`].
+    /// [`WriteError`]. A frame beyond the format's limit is [`EncodeError::TooLong`]. Without one,
+    /// the store is the limit.
     pub async fn start(&mut self, fields: &[u8], len: u64) -> Result<(), WriteError<io::Error>> {
-        match self.encoder.start(fields, len) {
+        match self.encoder.announce(fields, len) {
             Err(EncodeError::NoRoom { .. }) => {
                 self.drain(&[]).await?;
-                Ok(self.encoder.start(fields, len)?)
+                Ok(self.encoder.announce(fields, len)?)
             }
             result => Ok(result?),
         }
@@ -295,7 +304,7 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
     /// # Errors
     /// [`WriteError`].
     pub async fn feed(&mut self, piece: &[u8]) -> Result<usize, WriteError<io::Error>> {
-        if self.encoder.free() == 0 {
+        if !outgoing::has_room(&self.encoder) {
             self.drain(&[]).await?;
         }
         Ok(self.encoder.feed(piece)?)
@@ -325,7 +334,7 @@ impl<W: AsyncWrite + Unpin, H: Header, B: Store> Writer<W, H, B> {
     /// # Errors
     /// [`WriteError`]; [`EncodeError::MidPayload`] inside a frame of announced length.
     pub async fn write_raw(&mut self, bytes: &[u8]) -> Result<usize, WriteError<io::Error>> {
-        self.encoder.raw(&[])?;
+        self.encoder.push_unframed(&[])?;
         while !self.encoder.is_empty() || !bytes.is_empty() {
             let queued = self.encoder.capacity() - self.encoder.free();
             let n = self.write(bytes).await?;

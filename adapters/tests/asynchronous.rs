@@ -7,21 +7,22 @@ mod support {
     pub(crate) mod over_tokio;
     pub(crate) mod pending;
     pub(crate) mod streams;
+    pub(crate) mod summed;
     pub(crate) mod task;
 }
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use ringframe::{Checked, DecodeError, EncodeError, Event, FinishError};
+use ringframe::{DecodeError, EncodeError, EndError, Event, Format, Limited, RuntimeFormat};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError};
 use support::fake::{ALL, Call, Fake, Plan, Step};
 use support::streams::{LIMIT, Owned, STORE, Stream, small_streams, streams, u32_be};
 use support::task::{finish, poll_at_most};
 
-type FakeReader = Reader<Fake, Checked, Box<[u8]>>;
-type FakeWriter = Writer<Fake, Checked, Box<[u8]>>;
+type FakeReader = Reader<Fake, Limited<RuntimeFormat>, Box<[u8]>>;
+type FakeWriter = Writer<Fake, Limited<RuntimeFormat>, Box<[u8]>>;
 
 /// What the fake transport takes for "not now".
 const PENDING: Step = Step::Fail(ErrorKind::WouldBlock);
@@ -92,7 +93,7 @@ fn read_events(reader: &mut FakeReader, polls: usize) -> Vec<Owned> {
         // `false`: the end. What an event lends does not outlive the future's call.
         let more = again(|| {
             poll_at_most(polls, async {
-                let event = reader.read_event(LIMIT).await.expect("a good stream");
+                let event = reader.read_event().await.expect("a good stream");
                 match event {
                     None => return false,
                     Some(Event::Frame(frame)) => frames.push(own(frame)),
@@ -120,12 +121,12 @@ fn read_events(reader: &mut FakeReader, polls: usize) -> Vec<Owned> {
 
 /// Queues a frame although each call is dropped after so many polls.
 fn push(writer: &mut FakeWriter, stream: &Stream, payload: &[u8], polls: usize) {
-    let frames = writer.encoder().frames();
+    let frames = writer.encoder().stats().frames;
     loop {
         match poll_at_most(polls, writer.push(stream.fields, payload)) {
             Some(result) => return result.expect("a good transport"),
             None if writer.encoder().left() > 0 => return feed_rest(writer, payload, polls),
-            None => assert_eq!(writer.encoder().frames(), frames, "dropped, it has queued nothing"),
+            None => assert_eq!(writer.encoder().stats().frames, frames, "dropped, it has queued nothing"),
         }
     }
 }
@@ -158,7 +159,7 @@ fn assert_sent(writer: &FakeWriter, stream: &Stream, polls: usize) {
     let name = stream.name;
     assert!(writer.get_ref().out == stream.wire, "{name}, {polls} polls: {:?}", writer.get_ref().out);
     assert!(writer.encoder().is_empty() && writer.encoder().left() == 0, "{name}, {polls} polls");
-    assert_eq!(writer.encoder().frames() as usize, stream.frames.len(), "{name}, {polls} polls");
+    assert_eq!(writer.encoder().stats().frames as usize, stream.frames.len(), "{name}, {polls} polls");
 }
 
 mod reading {
@@ -194,7 +195,7 @@ mod reading {
                         match poll_at_most(polls, reader.read_ahead()) {
                             Some(Ok(true)) => assert!(reader.get_ref().is_at_end(), "{at}"),
                             Some(Ok(false)) => {
-                                assert!(reader.is_ready(LIMIT), "a full store holds a frame: {at}");
+                                assert!(reader.is_ready(), "a full store holds a frame: {at}");
                             }
                             Some(Err(error)) => panic!("{at}: {error}"),
                             None => {}
@@ -235,7 +236,7 @@ mod reading {
                         "{}, {plan:?}, {polls}",
                         stream.name
                     );
-                    assert_eq!(reader.decoder().frames() as usize, stream.frames.len());
+                    assert_eq!(reader.decoder().stats().frames as usize, stream.frames.len());
                 }
             }
         }
@@ -249,7 +250,7 @@ mod reading {
                 let mut reader = fake_reader(&stream, plan.clone());
                 let begun = again(|| {
                     poll_at_most(polls, async {
-                        matches!(reader.read_event(LIMIT).await, Ok(Some(Event::Begin { payload: 150, .. })))
+                        matches!(reader.read_event().await, Ok(Some(Event::Begin { payload: 150, .. })))
                     })
                 });
                 assert!(begun);
@@ -258,7 +259,7 @@ mod reading {
 
                 // Asking for a frame discards, too.
                 let mut reader = fake_reader(&stream, plan.clone());
-                while poll_at_most(polls, reader.read_event(LIMIT)).is_none_or(|event| event.is_err()) {}
+                while poll_at_most(polls, reader.read_event()).is_none_or(|event| event.is_err()) {}
                 let next =
                     again(|| poll_at_most(polls, async { reader.read_frame().await.map(|f| f.map(own)) }));
                 assert_eq!(next.expect("a good frame").as_ref(), Some(&stream.frames[1]));
@@ -271,24 +272,33 @@ mod reading {
         let stream = u32_be(&[5, 0]);
         let wire = [&stream.wire[..], &[0xff; 4]].concat();
         for plan in plans() {
-            let mut reader = fake_reader_of(&stream, &wire, plan.clone());
-            for frame in &stream.frames {
-                assert_eq!(finish(reader.read_frame()).expect("a good frame").map(own).as_ref(), Some(frame));
-            }
-            for _ in 0..2 {
-                let error = finish(reader.read_frame()).expect_err("too long a frame");
-                assert!(
-                    matches!(error, ReadError::Protocol(DecodeError::TooLong { limit: 64, .. })),
-                    "{error}"
-                );
-                assert!(reader.is_ready(0), "an error can be had without waiting");
+            // Without a named limit, the store is the limit.
+            let formats: [&dyn Format<Trailer = ()>; 2] = [stream.format.get_ref(), &stream.format];
+            for (format, wanted) in formats.into_iter().zip([64, LIMIT]) {
+                let fake = Fake::new(&wire, plan.clone());
+                let mut reader = Reader::with_capacity(fake, format, STORE).expect("a store");
+                for frame in &stream.frames {
+                    let read = finish(reader.read_frame()).expect("a good frame").map(own);
+                    assert_eq!(read.as_ref(), Some(frame));
+                }
+                for _ in 0..2 {
+                    let error = finish(reader.read_frame()).expect_err("too long a frame");
+                    assert!(
+                        matches!(
+                            error,
+                            ReadError::Protocol(DecodeError::TooLong { limit, .. }) if limit == wanted
+                        ),
+                        "{error}"
+                    );
+                    assert!(reader.is_ready(), "an error can be had without waiting");
+                }
             }
 
             let mut reader = fake_reader_of(&stream, &stream.wire[..7], plan.clone());
             for _ in 0..2 {
                 let error = finish(reader.read_frame()).expect_err("an end inside a frame");
                 assert!(
-                    matches!(error, ReadError::Truncated(FinishError::Truncated { have: 7, want: 9 })),
+                    matches!(error, ReadError::Truncated(EndError::Truncated { have: 7, want: 9 })),
                     "{error}"
                 );
             }
@@ -306,14 +316,14 @@ mod reading {
     fn ready_means_that_no_read_is_needed() {
         let stream = u32_be(&[5, 0, 100]);
         let mut reader = fake_reader(&stream, Plan::cycle([Step::Move(15)]));
-        assert!(!reader.is_ready(LIMIT));
+        assert!(!reader.is_ready());
         assert!(finish(reader.read_frame()).expect("a good frame").is_some());
-        assert!(reader.is_ready(LIMIT));
+        assert!(reader.is_ready());
         assert!(finish(reader.read_frame()).expect("a good frame").is_some());
-        assert!(!reader.is_ready(LIMIT), "two bytes of a header");
+        assert!(!reader.is_ready(), "two bytes of a header");
         assert_eq!(reader.get_ref().calls.len(), 1);
-        assert!(matches!(finish(reader.read_event(LIMIT)), Ok(Some(Event::Begin { payload: 100, .. }))));
-        assert!(reader.is_ready(LIMIT), "the payload's first bytes");
+        assert!(matches!(finish(reader.read_event()), Ok(Some(Event::Begin { payload: 100, .. }))));
+        assert!(reader.is_ready(), "the payload's first bytes");
     }
 }
 
@@ -348,7 +358,7 @@ mod writing {
                 for polls in patiences() {
                     let mut writer = fake_writer(&stream, plan.clone());
                     for (n, (_, payload)) in stream.frames.iter().enumerate() {
-                        while writer.encoder().frames() as usize == n {
+                        while writer.encoder().stats().frames as usize == n {
                             match poll_at_most(polls, writer.send(payload)) {
                                 Some(result) => result.expect("a good transport"),
                                 None if writer.encoder().left() > 0 => feed_rest(&mut writer, payload, polls),
@@ -394,6 +404,26 @@ mod writing {
         );
     }
 
+    /// The store is the limit of a format that names none.
+    #[test]
+    fn a_frame_larger_than_the_store_needs_a_format_with_a_limit() {
+        let stream = u32_be(&[61, 60]);
+        let sink = Fake::sink(Plan::cycle([ALL]));
+        let mut writer = Writer::with_capacity(sink, *stream.format.get_ref(), STORE).expect("a store");
+        let refusal = EncodeError::TooLong { frame: 65, limit: STORE as u64 };
+        let is_refusal = |error| matches!(error, WriteError::Encode(error) if error == refusal);
+        for _ in 0..2 {
+            assert!(is_refusal(finish(writer.send(&stream.frames[0].1)).expect_err("no limit")));
+            assert!(is_refusal(finish(writer.push(&[], &stream.frames[0].1)).expect_err("no limit")));
+            assert!(is_refusal(finish(writer.start(&[], 61)).expect_err("no limit")));
+            assert!(writer.encoder().is_empty() && writer.encoder().left() == 0, "nothing is queued");
+            assert_eq!(writer.encoder().stats().frames, 0);
+        }
+        assert!(writer.get_ref().calls.is_empty(), "nothing was written");
+        finish(writer.send(&stream.frames[1].1)).expect("it fits");
+        assert_eq!(writer.get_ref().out, stream.wire[65..]);
+    }
+
     #[test]
     fn a_frame_leaves_in_one_piece_and_queued_ones_together() {
         for len in [0, 1, 60, 61, 1000] {
@@ -436,6 +466,84 @@ mod writing {
     }
 }
 
+/// Formats whose frames end with a check.
+mod trailers {
+    use super::*;
+    use crate::support::summed::{LENS, Summed, payload, wire};
+
+    /// The payload of the next frame, or what is wrong with it.
+    fn read_next(reader: &mut Reader<Fake, Summed, Box<[u8]>>) -> Result<Vec<u8>, DecodeError> {
+        let mut bytes = vec![];
+        loop {
+            match finish(reader.read_event()) {
+                Ok(Some(Event::Frame(frame))) => return Ok(frame.payload().to_vec()),
+                Ok(Some(Event::Begin { .. })) => {}
+                Ok(Some(Event::Data(piece))) => bytes.extend_from_slice(piece),
+                Ok(Some(Event::End)) => return Ok(bytes),
+                Ok(None) => panic!("the end"),
+                Err(ReadError::Protocol(error)) => return Err(error),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn frames_of_any_size_are_read_and_a_wrong_trailer_is_an_error() {
+        let (wire, begins) = wire();
+        for size in [1, 3, 64, usize::MAX] {
+            let plan = Plan::cycle([Step::Move(size)]);
+            let mut reader = Reader::with_capacity(Fake::new(&wire, plan.clone()), Summed, STORE).unwrap();
+            for len in LENS {
+                assert_eq!(read_next(&mut reader), Ok(payload(len)), "{size} bytes a call");
+            }
+            assert!(finish(reader.read_event()).expect("a clean end").is_none());
+
+            for (n, len) in LENS.into_iter().enumerate() {
+                let mut wire = wire.clone();
+                wire[begins[n] + 2 + len] ^= 1;
+                let mut reader =
+                    Reader::with_capacity(Fake::new(&wire, plan.clone()), Summed, STORE).unwrap();
+                for len in &LENS[..n] {
+                    assert_eq!(read_next(&mut reader), Ok(payload(*len)), "{size} bytes a call");
+                }
+                for _ in 0..2 {
+                    assert_eq!(read_next(&mut reader), Err(DecodeError::Corrupt), "{size} bytes a call");
+                }
+            }
+        }
+    }
+
+    /// Also of frames that go out past the store, or in pieces.
+    #[test]
+    fn trailers_are_written_however_often_a_call_is_dropped() {
+        let (wire, _) = wire();
+        for plan in plans() {
+            for polls in [1, 2, 3, PATIENTLY] {
+                let mut writer =
+                    Writer::with_capacity(Fake::sink(plan.clone()), Summed, STORE).expect("a store");
+                for len in LENS {
+                    let bytes = payload(len);
+                    again(|| poll_at_most(polls, writer.start(&[], len as u64))).expect("a header");
+                    let mut rest = &bytes[..];
+                    while !rest.is_empty() {
+                        let n = again(|| poll_at_most(polls, writer.feed(rest))).expect("a piece");
+                        assert!(n > 0, "it stands still");
+                        rest = &rest[n..];
+                    }
+                }
+                again(|| poll_at_most(polls, writer.flush())).expect("a good transport");
+                assert_eq!(writer.get_ref().out, wire);
+            }
+            let mut writer = Writer::with_capacity(Fake::sink(plan), Summed, STORE).expect("a store");
+            for len in LENS {
+                finish(writer.push(&[], &payload(len))).expect("a good transport");
+            }
+            finish(writer.flush()).expect("a good transport");
+            assert_eq!(writer.get_ref().out, wire);
+        }
+    }
+}
+
 /// Time is tokio's, which passes only while all tasks wait.
 mod patience {
     use std::future::pending;
@@ -448,9 +556,12 @@ mod patience {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn reader(patience: Patience) -> (Reader<DuplexStream, U32Be, Box<[u8]>>, DuplexStream) {
+    type PipeReader = Reader<DuplexStream, Limited<U32Be>, Box<[u8]>>;
+
+    fn reader(patience: Patience) -> (PipeReader, DuplexStream) {
         let (near, far) = duplex(1 << 20);
-        let mut reader = Reader::with_capacity(near, formats::U32_BE, 1024).expect("a store");
+        let format = formats::U32_BE.with_limit(1 << 20);
+        let mut reader = Reader::with_capacity(near, format, 1024).expect("a store");
         reader.set_patience(patience);
         (reader, far)
     }
@@ -535,7 +646,7 @@ mod patience {
                 let reads = async {
                     loop {
                         match reader
-                            .read_event(1 << 20)
+                            .read_event()
                             .await
                             .map(|event| matches!(event, Some(Event::Frame(_) | Event::End)))
                         {
@@ -565,15 +676,15 @@ mod patience {
         let patience = Patience { idle: Some(SECOND), frame: Some(SECOND), bytes_per_second: 0 };
         let (mut reader, mut far) = reader(patience);
         far.write_all(b"\0\0\x08\0").await.expect("a pipe");
-        let event = reader.read_event(1 << 20).await.expect("a good frame");
+        let event = reader.read_event().await.expect("a good frame");
         assert!(matches!(event, Some(Event::Begin { payload: 2048, .. })));
         for _ in 0..2 {
             sleep(100 * SECOND).await;
             far.write_all(&[7; 1024]).await.expect("a pipe");
-            let event = reader.read_event(1 << 20).await.expect("a piece in time");
+            let event = reader.read_event().await.expect("a piece in time");
             assert!(matches!(event, Some(Event::Data(piece)) if piece.len() == 1024));
         }
-        let event = reader.read_event(1 << 20).await.expect("the end in time");
+        let event = reader.read_event().await.expect("the end in time");
         assert!(matches!(event, Some(Event::End)));
         sleep(100 * SECOND).await;
         let begin = Instant::now();
@@ -682,7 +793,7 @@ mod sockets {
             while let Some(frame) = reader.read_frame().await.expect("a good stream") {
                 let reply = frame.payload().to_ascii_uppercase();
                 writer.push(&[], &reply).await.expect("a peer that reads");
-                if !reader.is_ready(0) {
+                if !reader.is_ready() {
                     writer.flush().await.expect("a peer that reads");
                 }
             }

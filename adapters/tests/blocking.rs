@@ -13,6 +13,7 @@ mod support {
     pub(crate) mod plans;
     pub(crate) mod streams;
     pub(crate) mod suite;
+    pub(crate) mod summed;
 }
 
 use std::io as traits;
@@ -20,7 +21,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::task::Poll;
 use std::time::Duration;
 
-use ringframe::{CommitError, FinishError, formats};
+use ringframe::{EndError, FilledError, Format, formats};
 use ringframe_io::std as adapter;
 use ringframe_io::std::{Framed, Incoming, ReadTimeout, Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError};
@@ -42,9 +43,9 @@ fn read_error(error: io::Error) -> ReadError<io::Error> {
             }
             inner
         }
-        Err(error) => match error.downcast::<CommitError>() {
+        Err(error) => match error.downcast::<FilledError>() {
             Ok(overrun) => ReadError::Overrun(overrun),
-            Err(error) => match error.downcast::<FinishError>() {
+            Err(error) => match error.downcast::<EndError>() {
                 Ok(end) => {
                     assert_eq!(kind, ErrorKind::UnexpectedEof);
                     end.into()
@@ -187,7 +188,7 @@ mod patience {
         let mut reader =
             fake_reader(&stream, Plan::new([Step::Move(64)], [Step::Fail(ErrorKind::WouldBlock)]));
         reader.set_patience(SHORT);
-        let Ok(Some(Incoming::Large(mut payload))) = reader.read(LIMIT) else { panic!("a large frame") };
+        let Ok(Some(Incoming::Large(mut payload))) = reader.read() else { panic!("a large frame") };
         let error = payload.read_to_end(&mut Vec::new()).expect_err("nothing more comes");
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert_eq!(payload.left(), 40);
@@ -245,7 +246,7 @@ mod both_ways {
         let mut link = Framed::new(io, decoder, encoder);
         assert_eq!(link.read_frame().expect("a good frame").map(own).as_ref(), Some(&stream.frames[2]));
         assert!(link.read_frame().expect("a clean end").is_none());
-        assert_eq!((link.decoder().frames(), link.encoder().frames()), (3, 1));
+        assert_eq!((link.decoder().stats().frames, link.encoder().stats().frames), (3, 1));
     }
 }
 
@@ -253,7 +254,8 @@ mod both_ways {
 #[test]
 fn a_payload_and_a_frame_go_out_through_a_buffered_transport() {
     let mut writer =
-        Writer::with_capacity(io::BufWriter::new(Vec::new()), formats::U32_BE, 64).expect("a store");
+        Writer::with_capacity(io::BufWriter::new(Vec::new()), formats::U32_BE.with_limit(LIMIT), 64)
+            .expect("a store");
     let mut payload = writer.payload(&[], 100).expect("a payload");
     payload.write_all(&[7; 100]).expect("a write");
     payload.finish().expect("a whole payload");

@@ -15,6 +15,7 @@ mod support {
     pub(crate) mod plans;
     pub(crate) mod streams;
     pub(crate) mod suite;
+    pub(crate) mod summed;
 }
 
 use std::io::ErrorKind;

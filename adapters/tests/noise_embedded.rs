@@ -10,12 +10,13 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread;
 
 use embedded_io::ErrorType;
-use ringframe::{Decoder, Encoder, formats};
+use ringframe::{Decoder, Encoder, Format, formats};
 use ringframe_io::noise::{Ephemeral, HandshakeError, Key, LinkError};
 use support::task::poll_at_most;
 
@@ -44,7 +45,7 @@ mod blocking {
     impl Calls {
         fn next(&mut self) -> Result<(), ErrorKind> {
             self.0 += 1;
-            if self.0.is_multiple_of(3) { Err(ErrorKind::Interrupted) } else { Ok(()) }
+            if self.0 % 3 == 0 { Err(ErrorKind::Interrupted) } else { Ok(()) }
         }
     }
 
@@ -98,7 +99,7 @@ mod blocking {
             let (reads, writes): Device =
                 accept(at_server, to_client, &[Key::new(KEY)], e, [0; 50]).expect("the same key");
             let mut reader = Reader::new(reads, Decoder::new(formats::U16_BE, [0; 10_000]));
-            let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE, [0; 64]));
+            let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE.with_limit(10_000), [0; 64]));
             while let Some(frame) = reader.read_frame().expect("a good stream") {
                 writer.send(frame.payload()).expect("an open pipe");
             }
@@ -111,7 +112,7 @@ mod blocking {
         let (reads, writes): (ReadHalf<_, _>, WriteHalf<_, 5000>) =
             connect(at_client, to_server, &Key::new(KEY), e, vec![0; 700]).expect("the same key");
         let mut reader = Reader::new(reads, Decoder::new(formats::U16_BE, [0; 10_000]));
-        let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE, [0; 64]));
+        let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE.with_limit(10_000), [0; 64]));
         for len in [0, 1, 60, 9000] {
             writer.send(&bytes()[..len]).expect("an open pipe");
             let frame = reader.read_frame().expect("a good stream").expect("an answer");
@@ -224,11 +225,7 @@ mod asynchronous {
     impl Pipe {
         fn call(&mut self, whose: usize, most: usize) -> Poll<usize> {
             self.calls[whose] += 1;
-            if self.calls[whose].is_multiple_of(2) || most == 0 {
-                Poll::Pending
-            } else {
-                Poll::Ready(most.min(13))
-            }
+            if self.calls[whose] % 2 == 0 || most == 0 { Poll::Pending } else { Poll::Ready(most.min(13)) }
         }
     }
 
@@ -275,21 +272,23 @@ mod asynchronous {
         }
     }
 
+    /// Polls a future, unless it is done.
+    fn poll_once<F: Future>(done: &mut Option<F::Output>, future: Pin<&mut F>, cx: &mut Context<'_>) {
+        if done.is_some() {
+            return;
+        }
+        if let Poll::Ready(output) = future.poll(cx) {
+            *done = Some(output);
+        }
+    }
+
     /// Polls both in turn until both are done.
     fn together<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
         let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
         let (mut done_a, mut done_b) = (None, None);
         let both = poll_fn(|cx| {
-            if done_a.is_none()
-                && let Poll::Ready(output) = a.as_mut().poll(cx)
-            {
-                done_a = Some(output);
-            }
-            if done_b.is_none()
-                && let Poll::Ready(output) = b.as_mut().poll(cx)
-            {
-                done_b = Some(output);
-            }
+            poll_once(&mut done_a, a.as_mut(), cx);
+            poll_once(&mut done_b, b.as_mut(), cx);
             match (done_a.take(), done_b.take()) {
                 (Some(a), Some(b)) => Poll::Ready((a, b)),
                 (a, b) => {

@@ -11,7 +11,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use ringframe::formats;
+use ringframe::{Format, formats};
 use ringframe_io::noise::std::{ReadHalf, WriteHalf, accept, connect};
 use ringframe_io::noise::{HandshakeError, Key, LinkError, PROLOGUE};
 use ringframe_io::std::{HalfClose, Reader, Writer};
@@ -38,7 +38,8 @@ fn frames_go_both_ways_over_sockets() {
         let keys = [Key::new([1; 32]), Key::new(KEY)];
         let (reads, writes) = accept(&far, &far, &keys).expect("one of its keys");
         let mut reader = Reader::with_capacity(reads, formats::U32_BE, 1 << 20).expect("room");
-        let mut writer = Writer::with_capacity(writes, formats::U32_BE, 100).expect("room");
+        let mut writer =
+            Writer::with_capacity(writes, formats::U32_BE.with_limit(1 << 20), 100).expect("room");
         while let Some(frame) = reader.read_frame().expect("a good stream") {
             writer.send(&frame.payload().to_ascii_uppercase()).expect("an open stream");
         }
@@ -46,7 +47,7 @@ fn frames_go_both_ways_over_sockets() {
     });
     let (reads, writes) = client(&near, KEY).expect("the same key");
     let mut reader = Reader::with_capacity(reads, formats::U32_BE, 1 << 20).expect("room");
-    let mut writer = Writer::with_capacity(writes, formats::U32_BE, 100).expect("room");
+    let mut writer = Writer::with_capacity(writes, formats::U32_BE.with_limit(1 << 20), 100).expect("room");
     for len in [0, 1, 99, 5000, 100_000] {
         writer.send(&vec![b'a'; len]).expect("an open stream");
         let frame = reader.read_frame().expect("a good stream").expect("an answer");
@@ -154,9 +155,8 @@ impl Scripted {
 
     /// Once the hello is whole, `snow` answers.
     fn answer(&mut self) {
-        if let Some(first) = self.wrote.strip_prefix(&PROLOGUE)
-            && let (50, Some(theirs)) = (first.len(), &mut self.theirs)
-        {
+        let Some(first) = self.wrote.strip_prefix(&PROLOGUE) else { return };
+        if let (50, Some(theirs)) = (first.len(), &mut self.theirs) {
             hears(theirs, first).expect("the same key");
             self.says.extend(says(theirs));
             self.wrote.clear();

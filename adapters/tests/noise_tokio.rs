@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use ringframe::formats;
+use ringframe::{Format, formats};
 use ringframe_io::noise::tokio::{Halves, MEMORY, accept, connect};
 use ringframe_io::noise::{HandshakeError, Key, LinkError, MAX_MESSAGE, MAX_PLAINTEXT, PROLOGUE};
 use ringframe_io::tokio::{Reader, Writer};
@@ -265,7 +265,8 @@ mod link {
             let large = vec![7; if size == 1 { 1000 } else { 100_000 }];
             let ((_client, writes), (reads, _server)) = link(size, step, pauses).await;
             let sends = async {
-                let mut writer = Writer::with_capacity(writes, formats::U32_BE, 1 << 10).expect("room");
+                let mut writer = Writer::with_capacity(writes, formats::U32_BE.with_limit(1 << 20), 1 << 10)
+                    .expect("room");
                 writer.send(b"hello").await.expect("a good link");
                 writer.send(&large).await.expect("a good link");
                 let mut rest = &b"raw"[..];
@@ -336,7 +337,8 @@ mod link {
     #[tokio::test]
     async fn a_small_frame_leaves_in_one_write() {
         let ((_reads, writes), _server) = link(1 << 16, usize::MAX, false).await;
-        let mut writer = Writer::with_capacity(writes, formats::U32_BE, 64).expect("room");
+        let mut writer =
+            Writer::with_capacity(writes, formats::U32_BE.with_limit(1 << 20), 64).expect("room");
         for payload in [&b"hello"[..], b""] {
             writer.send(payload).await.expect("a good link");
             let last = writer.get_ref().get_ref().writes.last();

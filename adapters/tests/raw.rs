@@ -12,7 +12,7 @@ mod support {
 
 use std::io::ErrorKind;
 
-use ringframe::{EncodeError, Event, FinishError, formats};
+use ringframe::{EncodeError, EndError, Event, Limited, formats};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{ReadError, WriteError};
 use support::fake::{ALL, Fake, Plan, Step};
@@ -20,6 +20,9 @@ use support::task::{finish, poll_at_most};
 
 const PENDING: Step = Step::Fail(ErrorKind::WouldBlock);
 const STORE: usize = 64;
+
+/// Payloads larger than the store are streamed.
+const FORMAT: Limited<formats::U8> = Limited::new(formats::U_8, 1000);
 
 /// A header, content larger than the store, a trailer, content shorter than it, and the end.
 fn wire() -> (Vec<u8>, Vec<u8>) {
@@ -45,7 +48,7 @@ fn again<T>(mut call: impl FnMut() -> Option<T>) -> T {
     (0..1 << 20).find_map(|_| call()).expect("a call that ends")
 }
 
-fn read_frame(reader: &mut Reader<Fake, formats::U8, Box<[u8]>>, polls: usize) -> Vec<u8> {
+fn read_frame(reader: &mut Reader<Fake, Limited<formats::U8>, Box<[u8]>>, polls: usize) -> Vec<u8> {
     let read = || {
         poll_at_most(polls, async {
             reader.read_frame().await.expect("a good stream").map(|frame| frame.payload().to_vec())
@@ -54,7 +57,7 @@ fn read_frame(reader: &mut Reader<Fake, formats::U8, Box<[u8]>>, polls: usize) -
     again(read).expect("a frame")
 }
 
-fn read_raw(reader: &mut Reader<Fake, formats::U8, Box<[u8]>>, n: usize, polls: usize) -> Vec<u8> {
+fn read_raw(reader: &mut Reader<Fake, Limited<formats::U8>, Box<[u8]>>, n: usize, polls: usize) -> Vec<u8> {
     let mut content = vec![0; n];
     let mut at = 0;
     while at < n {
@@ -73,7 +76,7 @@ fn reading_in_any_chunking() {
     for plan in plans() {
         for polls in [1, 2, 1 << 20] {
             let fake = Fake::new(&wire, plan.clone());
-            let mut reader = Reader::with_capacity(fake, formats::U8, STORE).unwrap();
+            let mut reader = Reader::with_capacity(fake, FORMAT, STORE).unwrap();
             assert_eq!(read_frame(&mut reader, polls), b"header");
             assert_eq!(read_raw(&mut reader, content.len(), polls), content, "{plan:?}");
             assert_eq!(read_frame(&mut reader, polls), b"trailer");
@@ -92,24 +95,20 @@ fn reading_behind_a_payload_that_is_skipped() {
     let wire = [b"\xc8", &payload[..], b"raw"].concat();
     for plan in plans() {
         for take_a_piece in [false, true] {
-            let mut reader =
-                Reader::with_capacity(Fake::new(&wire, plan.clone()), formats::U8, STORE).unwrap();
-            assert!(matches!(finish(reader.read_event(1000)), Ok(Some(Event::Begin { payload: 200, .. }))));
+            let mut reader = Reader::with_capacity(Fake::new(&wire, plan.clone()), FORMAT, STORE).unwrap();
+            assert!(matches!(finish(reader.read_event()), Ok(Some(Event::Begin { payload: 200, .. }))));
             if take_a_piece {
-                assert!(matches!(finish(reader.read_event(1000)), Ok(Some(Event::Data(_)))));
+                assert!(matches!(finish(reader.read_event()), Ok(Some(Event::Data(_)))));
             }
             assert_eq!(read_raw(&mut reader, 3, 1 << 20), b"raw", "{plan:?}");
         }
     }
     // The end inside of it is not the end that was meant.
     let mut reader =
-        Reader::with_capacity(Fake::new(&wire[..100], Plan::cycle([ALL])), formats::U8, STORE).unwrap();
-    assert!(matches!(finish(reader.read_event(1000)), Ok(Some(Event::Begin { .. }))));
+        Reader::with_capacity(Fake::new(&wire[..100], Plan::cycle([ALL])), FORMAT, STORE).unwrap();
+    assert!(matches!(finish(reader.read_event()), Ok(Some(Event::Begin { .. }))));
     let end = finish(reader.read_raw(&mut [0; 9]));
-    assert!(
-        matches!(end, Err(ReadError::Truncated(FinishError::TruncatedPayload { missing: 101 }))),
-        "{end:?}"
-    );
+    assert!(matches!(end, Err(ReadError::Truncated(EndError::TruncatedPayload { missing: 101 }))), "{end:?}");
 }
 
 #[test]
@@ -120,7 +119,7 @@ fn writing_in_any_chunking() {
             for polls in [1, 2, 1 << 20] {
                 let mut fake = Fake::sink(plan.clone());
                 fake.vectored = vectored;
-                let mut writer = Writer::with_capacity(fake, formats::U8, STORE).unwrap();
+                let mut writer = Writer::with_capacity(fake, FORMAT, STORE).unwrap();
                 again(|| poll_at_most(polls, writer.push(&[], b"header"))).unwrap();
                 write_raw(&mut writer, &content, polls);
                 again(|| poll_at_most(polls, writer.push(&[], b"trailer"))).unwrap();
@@ -133,7 +132,7 @@ fn writing_in_any_chunking() {
     }
 }
 
-fn write_raw(writer: &mut Writer<Fake, formats::U8, Box<[u8]>>, mut bytes: &[u8], polls: usize) {
+fn write_raw(writer: &mut Writer<Fake, Limited<formats::U8>, Box<[u8]>>, mut bytes: &[u8], polls: usize) {
     while !bytes.is_empty() {
         let n = again(|| poll_at_most(polls, writer.write_raw(bytes))).unwrap();
         assert!(n > 0);
@@ -143,7 +142,7 @@ fn write_raw(writer: &mut Writer<Fake, formats::U8, Box<[u8]>>, mut bytes: &[u8]
 
 #[test]
 fn a_header_and_its_content_leave_together() {
-    let mut writer = Writer::with_capacity(Fake::sink(Plan::cycle([ALL])), formats::U8, STORE).unwrap();
+    let mut writer = Writer::with_capacity(Fake::sink(Plan::cycle([ALL])), FORMAT, STORE).unwrap();
     finish(writer.push(&[], b"header")).unwrap();
     assert_eq!(finish(writer.write_raw(b"content")).unwrap(), 7);
     assert_eq!(writer.get_ref().moved(), [14]);
@@ -151,7 +150,7 @@ fn a_header_and_its_content_leave_together() {
 
 #[test]
 fn raw_bytes_inside_a_payload_are_refused() {
-    let mut writer = Writer::with_capacity(Fake::sink(Plan::cycle([ALL])), formats::U8, STORE).unwrap();
+    let mut writer = Writer::with_capacity(Fake::sink(Plan::cycle([ALL])), FORMAT, STORE).unwrap();
     finish(writer.start(&[], 5)).unwrap();
     let refused = finish(writer.write_raw(b"raw"));
     assert!(matches!(refused, Err(WriteError::Encode(EncodeError::MidPayload { left: 5 }))), "{refused:?}");
@@ -162,7 +161,7 @@ fn raw_bytes_inside_a_payload_are_refused() {
 #[test]
 fn transports_that_lie() {
     for (step, refusal) in [(Step::Zero, "no more bytes"), (Step::Lie(1), "4 bytes")] {
-        let mut writer = Writer::with_capacity(Fake::sink(Plan::cycle([step])), formats::U8, STORE).unwrap();
+        let mut writer = Writer::with_capacity(Fake::sink(Plan::cycle([step])), FORMAT, STORE).unwrap();
         let error = finish(writer.write_raw(b"raw")).unwrap_err();
         assert!(error.to_string().contains(refusal), "{error}");
     }

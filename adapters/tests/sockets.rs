@@ -9,15 +9,19 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ringframe::Limited;
 use ringframe::formats::{self, U32Be};
 use ringframe_io::std::{Framed, Incoming, Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError, tcp};
 use socket2::SockRef;
 
-type Link = Framed<TcpStream, U32Be, Box<[u8]>>;
+type Link = Framed<TcpStream, Limited<U32Be>, Box<[u8]>>;
 type Failure = Box<dyn Error>;
 
 const STORE: usize = 1024;
+
+/// Frames of any size here, larger than the store too.
+const FORMAT: Limited<U32Be> = Limited::new(formats::U32_BE, 1 << 20);
 
 fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -33,7 +37,7 @@ fn pair() -> (TcpStream, TcpStream) {
 }
 
 fn link(stream: TcpStream) -> Link {
-    Framed::with_capacity(stream, formats::U32_BE, STORE).expect("a store that holds a header")
+    Framed::with_capacity(stream, FORMAT, STORE).expect("a store that holds a header")
 }
 
 /// Payload number `n`; some are larger than the store.
@@ -46,16 +50,16 @@ mod two_threads {
 
     const FRAMES: usize = 300;
 
-    fn send_all(writer: &mut Writer<TcpStream, U32Be, Box<[u8]>>) {
+    fn send_all(writer: &mut Writer<TcpStream, Limited<U32Be>, Box<[u8]>>) {
         for n in 0..FRAMES {
             writer.push(&[], &payload(n)).expect("a peer that reads");
         }
         writer.flush().expect("a peer that reads");
     }
 
-    fn read_all(reader: &mut Reader<TcpStream, U32Be, Box<[u8]>>) {
+    fn read_all(reader: &mut Reader<TcpStream, Limited<U32Be>, Box<[u8]>>) {
         for n in 0..FRAMES {
-            match reader.read(1 << 20).expect("a good stream").expect("a frame") {
+            match reader.read().expect("a good stream").expect("a frame") {
                 Incoming::Frame(frame) => assert_eq!(frame.payload(), payload(n)),
                 Incoming::Large(mut large) => {
                     let mut bytes = Vec::new();
@@ -93,7 +97,7 @@ mod two_threads {
                         assert!(link.read_frame().expect("a clean end").is_none());
                         link.send(b"done").expect("a half-closed peer that reads");
                     }
-                    (link.decoder().frames(), link.encoder().frames())
+                    (link.decoder().stats().frames, link.encoder().stats().frames)
                 })
             });
             for end in ends {
@@ -107,7 +111,7 @@ mod two_threads {
     fn a_peer_that_does_not_read_blocks_and_nothing_is_lost() -> Result<(), Failure> {
         let (near, far) = pair();
         near.set_nonblocking(true)?;
-        let mut writer = Writer::with_capacity(near, formats::U32_BE, STORE)?;
+        let mut writer = Writer::with_capacity(near, FORMAT, STORE)?;
         let large = vec![7; 100_000];
         // Until the peer's window is full.
         let sent = (1..).find_map(|n| writer.send(&large).err().map(|error| (n, error)));
@@ -116,9 +120,9 @@ mod two_threads {
         assert!(writer.try_flush().is_pending() || writer.encoder().is_empty());
 
         let peer = thread::spawn(move || {
-            let mut reader = Reader::with_capacity(far, formats::U32_BE, STORE).expect("a store");
+            let mut reader = Reader::with_capacity(far, FORMAT, STORE).expect("a store");
             let mut lens = Vec::new();
-            while let Some(incoming) = reader.read(1 << 20).expect("a good stream") {
+            while let Some(incoming) = reader.read().expect("a good stream") {
                 lens.push(match incoming {
                     Incoming::Frame(frame) => frame.payload().len() as u64,
                     Incoming::Large(payload) => payload.len(),
@@ -184,7 +188,7 @@ mod patience {
                 }
             });
             let begin = Instant::now();
-            let error = match near.read(1 << 20).map(|incoming| incoming.is_some()) {
+            let error = match near.read().map(|incoming| incoming.is_some()) {
                 // The header came in time: 64 KiB are not worth a second at that rate.
                 Ok(_) => near.read_frame().expect_err("it is skipped as slowly"),
                 Err(error) => error,
@@ -220,7 +224,7 @@ mod patience {
         let frame = Duration::from_millis(400);
         far.send(&[7; 5000]).expect("a peer");
         near.set_patience(Patience { idle: Some(frame), frame: Some(frame), bytes_per_second: 0 });
-        let Ok(Some(Incoming::Large(mut payload))) = near.read(1 << 20) else { panic!("a large frame") };
+        let Ok(Some(Incoming::Large(mut payload))) = near.read() else { panic!("a large frame") };
         thread::sleep(frame + SHORT);
         let mut bytes = Vec::new();
         payload.read_to_end(&mut bytes).expect("what arrived meanwhile");

@@ -1,13 +1,14 @@
-//! A header of one's own: the frames of WebSocket (RFC 6455, section 5.2), which no single length field describes.
+//! A custom format: the frames of WebSocket (RFC 6455, section 5.2), which no single length field describes.
 //!
 //! ```text
 //!  0      1       2..            2..4, 2..10          then
 //! | FIN, | mask, | 16 or 64 bits | masking key if the | payload
 //! | op   | 7 bits| if 126 or 127 | mask bit is set    |
 //! ```
-//! Two bytes say how long the header is. The opening handshake before it is HTTP; `Decoder::raw` takes its bytes.
+//! Two bytes say how long the header is. The opening handshake before it is HTTP; `Decoder::unframed`
+//! takes its bytes.
 
-use ringframe::{Decoder, EncodeError, Encoder, Header, HeaderError, Parsed, encode_parts};
+use ringframe::{Decoder, EncodeError, Encoder, Format, HeaderError, Parsed, StaticFormat, encode_with};
 
 const MASK: u8 = 0x80;
 const FIN: u8 = 0x80;
@@ -35,19 +36,21 @@ impl WebSocket {
 }
 
 /// The header's bytes beside the length, `fields`, are FIN and opcode, then the masking key if there is one.
-impl Header for WebSocket {
-    const MAX_LEN: Option<usize> = Some(14);
+impl Format for WebSocket {
+    type Trailer = ();
 
-    fn min_len(&self) -> usize {
-        2
-    }
-
-    fn max_len(&self) -> usize {
+    fn max_header(&self) -> usize {
         10 + self.key_len()
     }
 
+    fn min_header(&self) -> usize {
+        2 + self.key_len()
+    }
+
     fn parse(&self, prefix: &[u8]) -> Result<Parsed, HeaderError> {
-        let Some((&[first, second], rest)) = prefix.split_first_chunk() else { return Ok(Parsed::Need(2)) };
+        let Some((&[first, second], rest)) = prefix.split_first_chunk() else {
+            return Ok(Parsed::Incomplete { total: 2 });
+        };
         // What is refused here is refused before anything behind it is waited for.
         if first & RESERVED != 0 {
             return Err(HeaderError::Refused("a reserved bit is set, and no extension was agreed on"));
@@ -65,11 +68,11 @@ impl Header for WebSocket {
         let (payload, width, least) = match short {
             126 => match rest.first_chunk() {
                 Some(&long) => (u16::from_be_bytes(long).into(), 2, 126),
-                None => return Ok(Parsed::Need(4)),
+                None => return Ok(Parsed::Incomplete { total: 4 }),
             },
             127 => match rest.first_chunk() {
                 Some(&long) => (u64::from_be_bytes(long), 8, 1 << 16),
-                None => return Ok(Parsed::Need(10)),
+                None => return Ok(Parsed::Incomplete { total: 10 }),
             },
             _ => (short.into(), 0, 0),
         };
@@ -80,37 +83,45 @@ impl Header for WebSocket {
             return Err(HeaderError::Refused("the top bit of a 64-bit length is set"));
         }
         let header = 2 + width + self.key_len();
-        // 14 and 63 bits: no overflow.
-        Ok(Parsed::Frame { header, frame: header as u64 + payload })
+        Ok(Parsed::Frame { header, payload })
     }
 
-    fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) -> Result<usize, EncodeError> {
+    fn header_len(&self, fields: &[u8], payload: u64) -> Result<usize, EncodeError> {
         let wanted = 1 + self.key_len();
-        let (Some((&first, key)), true) = (fields.split_first(), fields.len() == wanted) else {
+        if fields.len() != wanted {
             return Err(EncodeError::Fields { given: fields.len(), wanted });
-        };
-        if first & CONTROL != 0 && (first & FIN == 0 || payload > 125) {
+        }
+        if fields[0] & CONTROL != 0 && (fields[0] & FIN == 0 || payload > 125) {
             return Err(EncodeError::Refused("a control frame has at most 125 bytes and is not fragmented"));
         }
-        let long = payload.to_be_bytes();
-        let (short, long) = match payload {
-            0..126 => (payload as u8, &[][..]),
-            126..0x1_0000 => (126, &long[6..]),
-            0x1_0000..0x8000_0000_0000_0000 => (127, &long[..]),
+        let width = match payload {
+            0..126 => 0,
+            126..0x1_0000 => 2,
+            0x1_0000..0x8000_0000_0000_0000 => 8,
             _ => return Err(EncodeError::Unrepresentable { payload }),
         };
-        let mask = if self.masked { MASK } else { 0 };
-        let mut header = [0; 14];
-        let mut len = 0;
-        for byte in [first, short | mask].iter().chain(long).chain(key) {
-            header[len] = *byte;
-            len += 1;
-        }
-        let free = out.len();
-        let room = out.get_mut(..len).ok_or(EncodeError::NoRoom { needed: len as u64, free })?;
-        room.copy_from_slice(&header[..len]);
-        Ok(len)
+        Ok(2 + width + self.key_len())
     }
+
+    fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) {
+        let mask = if self.masked { MASK } else { 0 };
+        let key_at = out.len() - self.key_len();
+        let (length, key) = out[1..].split_at_mut(key_at - 1);
+        match length {
+            [short] => *short = payload as u8 | mask,
+            [short, long @ ..] => {
+                *short = if long.len() == 2 { 126 } else { 127 } | mask;
+                long.copy_from_slice(&payload.to_be_bytes()[8 - long.len()..]);
+            }
+            [] => {}
+        }
+        key.copy_from_slice(&fields[1..]);
+        out[0] = fields[0];
+    }
+}
+
+impl StaticFormat for WebSocket {
+    const MAX_HEADER: usize = 14;
 }
 
 /// Masks a payload, or unmasks it.
@@ -118,32 +129,31 @@ fn mask(key: &[u8], payload: &[u8]) -> Vec<u8> {
     payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect()
 }
 
-/// Answers what a client sent, as a server would: a ping by a pong, a text by itself.
+/// Replies to what a client sent, as a server would: to a ping with a pong, to a text with itself.
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = [0x37, 0xfa, 0x21, 0x3d];
     let mut sent = Vec::new();
     for (opcode, text) in [(TEXT, &b"Hello"[..]), (PING, b"are you there?"), (TEXT, &[b'.'; 300])] {
         let mut out = [0; 400];
         let [a, b, c, d] = key;
-        let n =
-            encode_parts(&WebSocket::CLIENT, &[FIN | opcode, a, b, c, d], &[&mask(&key, text)], &mut out)?;
+        let n = encode_with(&WebSocket::CLIENT, &[FIN | opcode, a, b, c, d], &[&mask(&key, text)], &mut out)?;
         sent.extend_from_slice(&out[..n]);
     }
 
     let mut decoder = Decoder::new(WebSocket::CLIENT, [0; 1024]);
     let mut encoder = Encoder::new(WebSocket::SERVER, [0; 1024]);
     for mut chunk in sent.chunks(7) {
-        while let Some(frame) = decoder.decode(&mut chunk)? {
+        while let Some(frame) = decoder.next_frame(&mut chunk)? {
             let (first, key) = (frame.header()[0], &frame.header()[frame.header().len() - 4..]);
             let payload = mask(key, frame.payload());
             println!("opcode {}, {}", first & 0x0f, String::from_utf8_lossy(&payload));
-            let answer = if first & 0x0f == PING { FIN | PONG } else { first };
-            encoder.push_parts(&[answer], &[&payload])?;
+            let reply = if first & 0x0f == PING { FIN | PONG } else { first };
+            encoder.push_with(&[reply], &[&payload])?;
         }
     }
-    decoder.finish()?;
-    let (answers, _) = encoder.pending();
-    println!("answered with {} bytes", answers.len());
+    decoder.end_of_input()?;
+    let (replies, _) = encoder.pending();
+    println!("replied with {} bytes", replies.len());
     Ok(())
 }
 
@@ -180,16 +190,16 @@ mod tests {
             for cut in (0..=wire.len()).filter(|cut| *cut <= 16 || wire.len() - cut <= 2) {
                 let mut frames = Vec::new();
                 for mut chunk in [&wire[..cut], &wire[cut..]] {
-                    while let Some(frame) = decoder.decode(&mut chunk).unwrap() {
+                    while let Some(frame) = decoder.next_frame(&mut chunk).unwrap() {
                         frames.push((frame.bytes().to_vec(), frame.payload().to_vec()));
                     }
                 }
-                decoder.finish().unwrap();
+                decoder.end_of_input().unwrap();
                 assert_eq!(frames.len(), 1, "cut at {cut}");
                 let (bytes, payload) = &frames[0];
                 assert_eq!(*bytes, wire);
                 let mut out = vec![0; 70_000];
-                let n = encode_parts(&format, &fields, &[payload], &mut out).unwrap();
+                let n = encode_with(&format, &fields, &[payload], &mut out).unwrap();
                 assert_eq!(out[..n], wire);
             }
         }
@@ -209,13 +219,13 @@ mod tests {
             (WebSocket::SERVER, b"\x82\x7f\x80\0\0\0\0\0\0\0", "top bit"),
         ] {
             let mut decoder = Decoder::new(format, [0; 64]);
-            let error = decoder.decode(&mut &wire[..]).unwrap_err();
+            let error = decoder.next_frame(&mut &wire[..]).unwrap_err();
             assert!(error.is_protocol() && error.to_string().contains(reason), "{wire:02x?}: {error}");
         }
         let mut out = [0; 200];
-        let refused = encode_parts(&WebSocket::SERVER, &[FIN | PING], &[&[0; 126]], &mut out);
+        let refused = encode_with(&WebSocket::SERVER, &[FIN | PING], &[&[0; 126]], &mut out);
         assert!(matches!(refused, Err(EncodeError::Refused(_))));
-        let refused = encode_parts(&WebSocket::CLIENT, &[FIN | TEXT], &[], &mut out);
+        let refused = encode_with(&WebSocket::CLIENT, &[FIN | TEXT], &[], &mut out);
         assert_eq!(refused, Err(EncodeError::Fields { given: 1, wanted: 5 }));
     }
 

@@ -1,13 +1,13 @@
-//! A header of one's own, behind a preamble: ZMTP 3.1, what ZeroMQ speaks over TCP (RFC 37 of its project).
+//! A custom format after a preamble: ZMTP 3.1, what ZeroMQ speaks over TCP (RFC 37 of its project).
 //!
 //! ```text
 //!  0       1 or 1..9      then
 //! | flags | size in 1 or | body
 //! |       | 8 bytes      |
 //! ```
-//! A flag says how wide the size is. In front of the frames each side sends a greeting of 64 bytes, which is no frame.
+//! A flag says how wide the size is. Before the frames each side sends a greeting of 64 bytes, which is no frame.
 
-use ringframe::{Decoder, EncodeError, Header, HeaderError, Parsed, encode_parts};
+use ringframe::{Decoder, EncodeError, Format, HeaderError, Parsed, StaticFormat, encode_with};
 
 const MORE: u8 = 0x01;
 const LONG: u8 = 0x02;
@@ -20,58 +20,61 @@ const GREETING: usize = 64;
 struct Zmtp;
 
 /// The one byte beside the length, `fields`, is the flags; `LONG` in it is for the length to say.
-impl Header for Zmtp {
-    const MAX_LEN: Option<usize> = Some(9);
+impl Format for Zmtp {
+    type Trailer = ();
 
-    fn min_len(&self) -> usize {
-        2
-    }
-
-    fn max_len(&self) -> usize {
+    fn max_header(&self) -> usize {
         9
     }
 
+    fn min_header(&self) -> usize {
+        2
+    }
+
     fn parse(&self, prefix: &[u8]) -> Result<Parsed, HeaderError> {
-        let Some((&flags, rest)) = prefix.split_first() else { return Ok(Parsed::Need(2)) };
+        let Some((&flags, rest)) = prefix.split_first() else { return Ok(Parsed::Incomplete { total: 1 }) };
         if flags & !(MORE | LONG | COMMAND) != 0 || flags & (MORE | COMMAND) == MORE | COMMAND {
             return Err(HeaderError::Refused("a reserved flag is set, or a command that goes on"));
         }
         let (header, body) = if flags & LONG == 0 {
             match rest.first() {
                 Some(&size) => (2, size.into()),
-                None => return Ok(Parsed::Need(2)),
+                None => return Ok(Parsed::Incomplete { total: 2 }),
             }
         } else {
             match rest.first_chunk() {
                 Some(&size) => (9, u64::from_be_bytes(size)),
-                None => return Ok(Parsed::Need(9)),
+                None => return Ok(Parsed::Incomplete { total: 9 }),
             }
         };
         match body.checked_add(header as u64) {
-            Some(frame) => Ok(Parsed::Frame { header, frame }),
+            Some(_) => Ok(Parsed::Frame { header, payload: body }),
             None => Err(HeaderError::Overflow { value: body }),
         }
     }
 
-    fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) -> Result<usize, EncodeError> {
-        let &[flags] = fields else { return Err(EncodeError::Fields { given: fields.len(), wanted: 1 }) };
-        let mut header = [flags & !LONG, 0, 0, 0, 0, 0, 0, 0, 0];
-        let len = match u8::try_from(payload) {
-            Ok(short) => {
-                header[1] = short;
-                2
-            }
-            Err(_) => {
-                header[0] |= LONG;
-                header[1..].copy_from_slice(&payload.to_be_bytes());
-                9
-            }
-        };
-        let free = out.len();
-        let room = out.get_mut(..len).ok_or(EncodeError::NoRoom { needed: len as u64, free })?;
-        room.copy_from_slice(&header[..len]);
-        Ok(len)
+    fn header_len(&self, fields: &[u8], payload: u64) -> Result<usize, EncodeError> {
+        if fields.len() != 1 {
+            return Err(EncodeError::Fields { given: fields.len(), wanted: 1 });
+        }
+        Ok(if payload <= 255 { 2 } else { 9 })
     }
+
+    fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) {
+        let flags = fields[0] & !LONG;
+        match out {
+            [first, size] => (*first, *size) = (flags, payload as u8),
+            [first, size @ ..] => {
+                *first = flags | LONG;
+                size.copy_from_slice(&payload.to_be_bytes());
+            }
+            [] => {}
+        }
+    }
+}
+
+impl StaticFormat for Zmtp {
+    const MAX_HEADER: usize = 9;
 }
 
 /// What a peer that accepts anybody sends first: signature, version 3.1, mechanism, "I am no server", filler.
@@ -93,7 +96,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (0, &[b'.'; 300]),
     ] {
         let mut out = [0; 400];
-        let n = encode_parts(&Zmtp, &[flags], &[body], &mut out)?;
+        let n = encode_with(&Zmtp, &[flags], &[body], &mut out)?;
         sent.extend_from_slice(&out[..n]);
     }
 
@@ -101,14 +104,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut greeting = Vec::new();
     for mut chunk in sent.chunks(50) {
         while greeting.len() < GREETING && !chunk.is_empty() {
-            greeting.extend_from_slice(decoder.raw(&mut chunk, GREETING - greeting.len()));
+            greeting.extend_from_slice(decoder.unframed(&mut chunk, GREETING - greeting.len()));
         }
-        while let Some(frame) = decoder.decode(&mut chunk)? {
+        while let Some(frame) = decoder.next_frame(&mut chunk)? {
             let kind = if frame.header()[0] & COMMAND != 0 { "command" } else { "message" };
             println!("{kind} of {} bytes", frame.payload().len());
         }
     }
-    decoder.finish()?;
+    decoder.end_of_input()?;
     Ok(())
 }
 
@@ -128,17 +131,17 @@ mod tests {
             let body = vec![0x55; n];
             let wire = [header, &body].concat();
             let mut out = vec![0; 400];
-            let written = encode_parts(&Zmtp, &[flags], &[&body], &mut out).unwrap();
+            let written = encode_with(&Zmtp, &[flags], &[&body], &mut out).unwrap();
             assert_eq!(out[..written], wire);
             for cut in 0..=wire.len() {
                 let mut decoder = Decoder::new(Zmtp, [0; 400]);
                 let mut frames = Vec::new();
                 for mut chunk in [&wire[..cut], &wire[cut..]] {
-                    while let Some(frame) = decoder.decode(&mut chunk).unwrap() {
+                    while let Some(frame) = decoder.next_frame(&mut chunk).unwrap() {
                         frames.push((frame.header().to_vec(), frame.payload().to_vec()));
                     }
                 }
-                decoder.finish().unwrap();
+                decoder.end_of_input().unwrap();
                 assert_eq!(frames, [(header.to_vec(), body.clone())], "cut at {cut}");
             }
         }
@@ -147,11 +150,11 @@ mod tests {
     #[test]
     fn what_is_no_frame_is_refused() {
         for wire in [&b"\x08\0"[..], b"\x05\0", b"\xff\0"] {
-            let error = Decoder::new(Zmtp, [0; 64]).decode(&mut &wire[..]).unwrap_err();
+            let error = Decoder::new(Zmtp, [0; 64]).next_frame(&mut &wire[..]).unwrap_err();
             assert!(error.to_string().contains("reserved flag"), "{error}");
         }
         let endless = [LONG, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
-        let error = Decoder::new(Zmtp, [0; 64]).decode(&mut &endless[..]).unwrap_err();
+        let error = Decoder::new(Zmtp, [0; 64]).next_frame(&mut &endless[..]).unwrap_err();
         assert_eq!(error, HeaderError::Overflow { value: u64::MAX }.into());
     }
 

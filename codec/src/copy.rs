@@ -1,20 +1,40 @@
 //! The one way in which this crate copies bytes between slices.
 
-use crate::QUICK;
-
-/// Copies as much of `from` as fits into `to`; answers how much that was.
-///
-/// Where code is spent on speed, up to 64 bytes go as two overlapping copies of a fixed size, which the compiler turns
-/// into two loads and two stores: most framing copies are a few bytes, and a variable-length copy of a
-/// few bytes costs a call to `memcpy`. On small devices the call costs less than its code.
+/// Copies as much of `from` as fits into `to`. Returns how many bytes that is.
 #[inline(always)]
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
-    if !QUICK {
-        return copy_small(to, from);
-    }
     let n = if from.len() < to.len() { from.len() } else { to.len() };
-    let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) else { return 0 };
-    if n <= 64 {
+    #[cfg(all(target_pointer_width = "64", not(ringframe_small)))]
+    if n <= fast::SHORT {
+        fast::copy_short(to, from, n);
+        return n;
+    }
+    copy_exact(to, from, n);
+    n
+}
+
+/// Copies `n` bytes: with `memcpy`, out of line on a small device, because the call takes more code
+/// than the copy there.
+#[cfg_attr(all(target_pointer_width = "64", not(ringframe_small)), inline(always))]
+#[cfg_attr(not(all(target_pointer_width = "64", not(ringframe_small))), inline(never))]
+fn copy_exact(to: &mut [u8], from: &[u8], n: usize) {
+    if let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) {
+        to.copy_from_slice(from);
+    }
+}
+
+/// Code for speed: it may only copy what [`copy_exact`] would.
+///
+/// Most framing copies are a few bytes, for which a call to `memcpy` costs more than the copy. Up to
+/// 64 bytes go as two overlapping copies of a fixed size, which are two loads and two stores.
+#[cfg(all(target_pointer_width = "64", not(ringframe_small)))]
+mod fast {
+    /// The longest copy that is made here, in bytes.
+    pub(super) const SHORT: usize = 64;
+
+    #[inline(always)]
+    pub(super) fn copy_short(to: &mut [u8], from: &[u8], n: usize) {
+        let (Some(to), Some(from)) = (to.get_mut(..n), from.get(..n)) else { return };
         match n {
             33.. => ends::<32>(to, from),
             16.. => ends::<16>(to, from),
@@ -23,33 +43,19 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) -> usize {
             2.. => ends::<2>(to, from),
             _ => ends::<1>(to, from),
         }
-    } else {
-        to.copy_from_slice(from);
     }
-    n
-}
 
-/// A function of its own, because the slices are known to be apart only as long as they are arguments: then the
-/// compiler makes a `memcpy` of the loop. In front of the `memcpy` of `copy_from_slice` is a panic, which stays in a
-/// program that is built for size at all costs; on hosts the loop is three times as slow.
-#[inline(never)]
-fn copy_small(to: &mut [u8], from: &[u8]) -> usize {
-    let n = if from.len() < to.len() { from.len() } else { to.len() };
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
-    }
-    n
-}
-
-/// Copies the first and the last `N` bytes of two slices of the same length, `N` to `2 * N` (or none).
-#[inline(always)]
-fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
-    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else { return };
-    if let Some(slot) = to.first_chunk_mut::<N>() {
-        *slot = *first;
-    }
-    if let Some(slot) = to.last_chunk_mut::<N>() {
-        *slot = *last;
+    /// Copies the first and the last `N` bytes of two slices of the same length, `N` to `2 * N`, or
+    /// nothing if they are empty.
+    #[inline(always)]
+    fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
+        let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else { return };
+        if let Some(slot) = to.first_chunk_mut::<N>() {
+            *slot = *first;
+        }
+        if let Some(slot) = to.last_chunk_mut::<N>() {
+            *slot = *last;
+        }
     }
 }
 

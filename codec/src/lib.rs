@@ -1,8 +1,13 @@
 //! Length-prefix framing for byte streams, the same on a desktop and on a microcontroller.
 //!
-//! TCP delivers bytes, not messages: two sends can arrive as one read, one send as ten. ringframe gives a
-//! stream its message boundaries back. It does no input or output, allocates nothing, has no dependency by
-//! default, and no input makes it panic.
+//! TCP delivers bytes, not messages: two sends can arrive as one read, one send as ten. ringframe
+//! gives a stream its message boundaries back. It does no input or output, allocates nothing, has no
+//! dependency by default, and no input makes it panic.
+//!
+//! # Words
+//! A *frame* is a *header*, a *payload*, and in some formats a *trailer*. The header holds a *length
+//! field*. Its other bytes are the *fields*. The *store* is the memory that the caller lends. A
+//! *chunk* is what arrived in one read. *Unframed* bytes are those outside frames.
 //!
 //! # Receiving
 //! ```
@@ -12,61 +17,41 @@
 //! # let mut next_chunk = || chunks.next();
 //! # let mut seen = Vec::new();
 //! # let mut handle = |payload: &[u8]| seen.push(payload.to_vec());
-//! let mut decoder = Decoder::new(formats::U32_BE, [0; 1024]);   // 1. describe the wire, lend a store
-//! while let Some(chunk) = next_chunk() {                        // 2. whatever arrived, cut anywhere
-//!     let mut input = chunk;
-//!     while let Some(frame) = decoder.decode(&mut input)? {     // 3. every frame in it
+//! let mut decoder = Decoder::new(formats::U32_BE, [0; 1024]); // 1. describe the wire, lend a store
+//! while let Some(mut chunk) = next_chunk() {                  // 2. whatever arrived, cut anywhere
+//!     let mut frames = decoder.frames(&mut chunk);
+//!     while let Some(frame) = frames.next()? {                // 3. every frame in it
 //!         handle(frame.payload());
 //!     }
 //! }
-//! decoder.finish()?;                                            // 4. was the end between frames?
+//! decoder.end_of_input()?;                                    // 4. was the end between frames?
 //! # assert_eq!(seen, [&b"hello"[..], b"", b"abc"]);
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
-//! A reader that can fill a buffer spares a copy by filling the decoder's own:
-//! ```
-//! # use ringframe::{Decoder, Status, formats};
-//! # let mut stream = &b"\0\x05hello\0\x03abc"[..];
-//! # let mut read = |space: &mut [u8]| std::io::Read::read(&mut stream, space);
-//! # let mut seen = Vec::new();
-//! # let mut handle = |payload: &[u8]| seen.push(payload.to_vec());
-//! let mut decoder = Decoder::new(formats::U16_BE, [0; 1024]);
-//! loop {
-//!     match decoder.poll()? {
-//!         Status::Need(_) => match read(decoder.space())? {     // 2. fill what is free
-//!             0 => break,
-//!             n => decoder.commit(n)?,
-//!         },
-//!         Status::Ready => {                                    // 3. take what is there
-//!             let Some(frame) = decoder.next_frame()? else { continue };
-//!             handle(frame.payload());
-//!         }
-//!     }
-//! }
-//! decoder.finish()?;                                            // 4. was the end between frames?
-//! # assert_eq!(seen, [&b"hello"[..], b"abc"]);
-//! # Ok::<(), Box<dyn core::error::Error>>(())
-//! ```
-//! [`peek`] finds the frame at the front of a buffer that is somebody else's. The loops that read from sockets and UARTs
-//! are in the crate `ringframe-io`.
+//! A reader that can fill a buffer spares a copy if it fills the decoder's own: [`Decoder::poll`]
+//! shows that loop. [`Decoder`] has a table "which method do I call?". The loops that read from
+//! sockets and UARTs are in the crate `ringframe-io`.
 //!
 //! # Sending
-//! [`encode`] writes a frame into a slice, [`encode_header`] a header alone, [`Encoder`] queues frames for a transport that takes what it can.
+//! [`Encoder`] queues frames for a transport that takes what it can. [`encode`] writes a frame into a
+//! slice, [`encode_header`] a header alone.
 //!
-//! # Frames larger than the store
-//! What happens to them is the verb's choice. [`decode`](Decoder::decode) takes them for an error;
-//! [`event`](Decoder::event) gives them in pieces, up to a limit; [`discard`](Decoder::discard) skips the rest
-//! of one, so that a link lives on. A device with 64 bytes to spare takes in what is much larger:
+//! # Limits and frames larger than the store
+//! There is one limit, and it counts the whole frame. It is the size of the store unless the format
+//! names another: `formats::U32_BE.with_limit(1 << 20)`. A frame beyond the limit is refused as soon
+//! as its length is known. No payload is waited for or copied before.
+//!
+//! If the limit is larger than the store, larger frames come in pieces. A device with 64 bytes to
+//! spare takes in a megabyte:
 //! ```
-//! use ringframe::{Decoder, Event, formats};
+//! use ringframe::{Decoder, Event, Format, formats};
 //!
 //! # let wire = [&[0, 0, 0x10, 0][..], &[7; 4096], &[0, 0, 0, 2], b"ok"].concat();
-//! let mut decoder = Decoder::new(formats::U32_BE, [0; 64]);
+//! let mut decoder = Decoder::new(formats::U32_BE.with_limit(1 << 20), [0; 64]);
 //! let mut sum = 0;
 //! # let mut small = Vec::new();
-//! for chunk in wire.chunks(100) {
-//!     let mut input = chunk;
-//!     while let Some(event) = decoder.event(&mut input, 1 << 20)? {
+//! for mut chunk in wire.chunks(100) {
+//!     while let Some(event) = decoder.next_event(&mut chunk)? {
 //!         match event {
 //!             Event::Frame(frame) => { /* it fits: the usual case */
 //! #               small.push(frame.payload().to_vec());
@@ -80,17 +65,18 @@
 //! # assert_eq!((sum, small), (7 * 4096, vec![b"ok".to_vec()]));
 //! # Ok::<(), ringframe::DecodeError>(())
 //! ```
+//! [`discard`](Decoder::discard) skips the rest of such a frame, so that a link lives on.
 //!
 //! # The wire
-//! [`formats`] has the usual prefixes and the framing of 17 protocols as constants. [`LengthField`] describes any
-//! header with a length in it, at run time; [`length_field!`] does so while compiling. Magic bytes or a checksum over the header are an
-//! implementation of [`Header`], see there. Whatever the description, it drives both ways: what an encoder
-//! writes the decoder reads.
+//! [`formats`] has the usual prefixes and the framing of 17 protocols as constants. [`LengthField`]
+//! describes any header with a length in it at run time, [`length_field!`] at compile time. Custom
+//! headers, sync words and checksums are an implementation of [`Format`]. One description drives both
+//! directions: what an encoder writes, the decoder reads.
 //!
 //! # Errors
-//! One small enum for each operation. An error says what was wrong, with its numbers, and whether the peer
-//! broke the protocol or the caller misused the API (`is_protocol()`). Frames that arrived before an error
-//! are never lost to it.
+//! There is one small enum for each operation. An error says what was wrong, with its numbers, and
+//! `is_protocol()` tells the peer's fault from the caller's. Frames that arrived before an error are
+//! never lost to it.
 //!
 //! # Features
 //! | feature | adds |
@@ -98,6 +84,9 @@
 //! | `postcard` | `frame.message::<T>()` and `encoder.push_message(&T)`: any serde type as a payload |
 //! | `heapless` | `heapless::Vec::try_from(frame)`: an owned payload without an allocator |
 //! | `defmt` | `defmt::Format` on every public type |
+//!
+//! # Compilers
+//! Rust 1.85 and later. The feature `heapless` needs 1.87.
 #![no_std]
 #![forbid(unsafe_code)]
 // No panic is reachable: the lints find most of it early, and `tests/no-panic` links the rest into proof.
@@ -117,30 +106,28 @@ mod copy;
 mod decoder;
 mod encoder;
 mod error;
+mod format;
 pub mod formats;
 mod frame;
-mod header;
 #[cfg(feature = "postcard")]
 mod message;
+mod prefix;
 mod ring;
 mod store;
 
-/// Whether code is spent on speed, as on 64-bit hosts: quick paths, inlined into the caller, in front of the general
-/// ones. A small device has the general ones alone. What comes out is the same, and
-/// `RUSTFLAGS="--cfg ringframe_small" cargo test` shows it on a host.
-#[allow(unexpected_cfgs)]
-const QUICK: bool = cfg!(target_pointer_width = "64") && !cfg!(ringframe_small);
-
-pub use decoder::{Decoder, peek};
-pub use encoder::{Encoder, FrameWriter, encode, encode_header, encode_parts};
-pub use error::{CommitError, ConfigError, DecodeError, EncodeError, FinishError, HeaderError};
-pub use frame::{Event, Frame, Peek, Status};
-pub use header::{
-    Checked, ConstLengthField, Endian, Header, LengthField, Limited, MAX_HEADER, Parsed, Width,
+pub use decoder::{Decoder, DecoderParts, Frames};
+pub use encoder::{Encoder, EncoderParts, FrameWriter, encode, encode_header, encode_with};
+pub use error::{ConfigError, DecodeError, EncodeError, EndError, FilledError, HeaderError};
+#[doc(hidden)]
+pub use format::__fixed;
+pub use format::{
+    Endian, Format, LengthField, Limited, MAX_HEADER, Parsed, RuntimeFormat, StaticFormat, Trailer, Width,
 };
+pub use frame::{Event, Frame, Peek, Status};
 #[cfg(feature = "postcard")]
 pub use message::MessageError;
-pub use store::Store;
+pub use prefix::peek;
+pub use store::{Stats, Store};
 
 #[cfg(feature = "defmt")]
 #[doc(hidden)]

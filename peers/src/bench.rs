@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ringframe::{Checked, Encoder, Limited};
+use ringframe::{Encoder, Limited, RuntimeFormat};
 use ringframe_io::noise::Key;
 use tokio::sync::{Barrier, mpsc};
 use tokio::task::{JoinSet, LocalSet};
@@ -41,7 +41,7 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 struct Plan {
     address: String,
     key: Option<Key>,
-    format: Limited<Checked>,
+    format: Limited<RuntimeFormat>,
     /// Header bytes beside the length field.
     fields: Vec<u8>,
     /// Length of a payload, bytes.
@@ -77,7 +77,9 @@ impl Plan {
         // Everything that could be wrong with the frame, before a peer is troubled.
         let mut probe =
             Encoder::try_new(format, [0; ringframe::MAX_HEADER]).map_err(|error| usage(error.to_string()))?;
-        probe.start(&fields, args.size).map_err(|error| usage(format!("--size {}: {error}", args.size)))?;
+        probe
+            .announce(&fields, args.size)
+            .map_err(|error| usage(format!("--size {}: {error}", args.size)))?;
         let under_way = u64::from(args.connections) * u64::from(args.depth);
         if under_way > MOST_UNDER_WAY {
             return Err(usage(format!(

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, BufReader, IsTerminal, Read, Write};
 use std::time::Duration;
 
-use ringframe::{Checked, Header, Limited};
+use ringframe::{Format, Limited, MAX_HEADER, RuntimeFormat, encode_header};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{ReadError, WriteError};
 use tokio::sync::{Notify, mpsc};
@@ -51,7 +51,7 @@ pub(crate) fn run(args: Call, output: Output) -> Result<(), Failure> {
 async fn call(args: Call, output: Output) -> Result<(), Failure> {
     let Call { address, messages, timeout, send_hex, wire, .. } = args;
     let format = wire.format(DEFAULT_MAX_FRAME)?;
-    let max_frame = format.max_frame();
+    let max_frame = format.limit().unwrap_or(u64::MAX);
     let fields = wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
     let planned = (!messages.is_empty()).then_some(messages.len() as u64);
     let check = {
@@ -86,7 +86,7 @@ async fn call(args: Call, output: Output) -> Result<(), Failure> {
     };
     let address = address.as_str();
     let (ended, is_early) = (None, false);
-    let mut receiver = Receiver { reader, printer, max_frame, address, ended, is_early, state: &state };
+    let mut receiver = Receiver { reader, printer, address, ended, is_early, state: &state };
     let batch = Vec::new().into_iter();
     let mut sender =
         Sender { writer, messages, batch, fields, half_close: args.half_close, output, state: &state };
@@ -174,12 +174,9 @@ fn conclude(address: &str, state: &State, sent: Sent, all_sent: bool) -> Result<
 }
 
 /// Whether the wire format carries a message.
-fn fits_frame(message: &[u8], format: &Limited<Checked>, fields: &[u8]) -> Result<(), Failure> {
-    let mut header = [0; ringframe::MAX_HEADER];
-    let refuse = |error: ringframe::EncodeError| Failure::new(Code::Other, error.to_string());
-    let header = format.write(fields, message.len() as u64, &mut header).map_err(refuse)?;
-    let (frame, limit) = (header as u64 + message.len() as u64, format.max_frame());
-    if frame > limit { Err(refuse(ringframe::EncodeError::TooLong { frame, limit })) } else { Ok(()) }
+fn fits_frame(message: &[u8], format: &Limited<RuntimeFormat>, fields: &[u8]) -> Result<(), Failure> {
+    let header = encode_header(format, fields, message.len() as u64, &mut [0; MAX_HEADER]);
+    header.map(drop).map_err(|error| Failure::new(Code::Other, error.to_string()))
 }
 
 /// What both directions know of each other.
@@ -277,7 +274,7 @@ impl From<WriteError<io::Error>> for Unsent {
 
 /// Puts messages on the wire.
 struct Sender<'s> {
-    writer: Writer<Watched<'s, WriteHalf>, Limited<Checked>, Box<[u8]>>,
+    writer: Writer<Watched<'s, WriteHalf>, Limited<RuntimeFormat>, Box<[u8]>>,
     messages: mpsc::Receiver<Vec<Message>>,
     /// What is next of them.
     batch: std::vec::IntoIter<Message>,
@@ -354,9 +351,8 @@ impl Sender<'_> {
 
 /// Takes replies off the wire.
 struct Receiver<'s> {
-    reader: Reader<Watched<'s, ReadHalf>, Limited<Checked>, Box<[u8]>>,
+    reader: Reader<Watched<'s, ReadHalf>, Limited<RuntimeFormat>, Box<[u8]>>,
     printer: Printer,
-    max_frame: u64,
     address: &'s str,
     /// How the link ended, and what there is to say of that.
     ended: Option<(Ending, String)>,
@@ -372,7 +368,7 @@ impl Receiver<'_> {
         let afterwards = afterwards(state);
         tokio::pin!(afterwards);
         loop {
-            if !self.reader.is_ready(self.max_frame) {
+            if !self.reader.is_ready() {
                 // Show what there is before waiting for more.
                 self.printer.flush()?;
             }
@@ -380,7 +376,7 @@ impl Receiver<'_> {
             let event = tokio::select! {
                 biased;
                 () = &mut afterwards => return Ok(()),
-                event = self.reader.read_event(self.max_frame) => event,
+                event = self.reader.read_event() => event,
             };
             let event = match event {
                 Ok(Some(event)) => event,

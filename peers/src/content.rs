@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::{Duration, SystemTime};
 
-use ringframe::{Checked, Limited};
+use ringframe::{Limited, RuntimeFormat};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{ReadError, WriteError};
 use sha2::{Digest, Sha256};
@@ -191,7 +191,7 @@ impl From<WriteError<io::Error>> for SendError {
 
 /// Sends the rest of a file, behind what is queued. `moved` hears of every byte.
 pub(crate) async fn send<W: AsyncWrite + Unpin>(
-    writer: &mut Writer<W, Limited<Checked>, Box<[u8]>>,
+    writer: &mut Writer<W, Limited<RuntimeFormat>, Box<[u8]>>,
     source: Source,
     pieces: &mut Pieces,
     mut moved: impl FnMut(u64),
@@ -285,7 +285,7 @@ pub(crate) enum ReceiveError {
 /// Receives `left` bytes. `moved` hears of every byte that arrived. Also after an error all that arrived is
 /// written, unless that is what failed.
 pub(crate) async fn receive<R: AsyncRead + Unpin>(
-    reader: &mut Reader<R, Limited<Checked>, Box<[u8]>>,
+    reader: &mut Reader<R, Limited<RuntimeFormat>, Box<[u8]>>,
     sink: Sink,
     mut left: u64,
     pieces: &mut Pieces,

@@ -62,12 +62,13 @@ fn decode(received: &[Vec<u8>]) -> Result<Vec<String>, Box<dyn std::error::Error
     let mut decoded = Vec::new();
     let mut decoder = Decoder::new(formats::U32_BE, [0; 64]);
     for chunk in received {
-        let mut input = &chunk[..];
-        while let Some(frame) = decoder.decode(&mut input)? {
+        let mut chunk = &chunk[..];
+        let mut frames = decoder.frames(&mut chunk);
+        while let Some(frame) = frames.next()? {
             decoded.push(readable(frame.payload()));
         }
     }
-    decoder.finish()?;
+    decoder.end_of_input()?;
     Ok(decoded)
 }
 

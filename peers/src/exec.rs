@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use ringframe::{Checked, Event, Limited};
+use ringframe::{Event, Limited, RuntimeFormat};
 use ringframe_io::tokio::{Reader, Writer};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ use crate::json;
 use crate::output::{Output, Verbosity, json_line, payload_json};
 use crate::text::{Escaper, readable};
 use crate::transport::ReadHalf;
-use crate::wire::{DEFAULT_MAX_FRAME, RING};
+use crate::wire::{DEFAULT_MAX_FRAME, RING, whole_frames_only};
 use crate::{net, runtime, transport};
 
 pub(crate) fn run(args: Exec, output: Output) -> Result<(), Failure> {
@@ -73,12 +73,8 @@ async fn exec(args: Exec, output: Output) -> Result<u8, Failure> {
     output.say(Verbosity::Verbose, || format!("connected to {address}"));
     // The sending side stays open until the reply has ended: its end would say that we are gone.
     let (read, write) = transport::begin(stream, key.as_ref(), &address, patience).await?;
-    let mut client = Client {
-        reader: Reader::with_capacity(read, format, RING)?,
-        max_frame: wire.max_frame.unwrap_or(DEFAULT_MAX_FRAME),
-        address,
-        shown: Shown::new(output),
-    };
+    let mut client =
+        Client { reader: Reader::with_capacity(read, format, RING)?, address, shown: Shown::new(output) };
     let mut writer = Writer::with_capacity(write, format, RING)?;
     let asking = async {
         let sent = match writer.push(&fields, request.as_bytes()).await {
@@ -117,8 +113,7 @@ async fn exec(args: Exec, output: Output) -> Result<u8, Failure> {
 }
 
 struct Client {
-    reader: Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
-    max_frame: u64,
+    reader: Reader<ReadHalf, Limited<RuntimeFormat>, Box<[u8]>>,
     address: String,
     shown: Shown,
 }
@@ -127,7 +122,8 @@ impl Client {
     /// Whether the command has begun.
     async fn begin(&mut self) -> Result<(), Failure> {
         let address = &self.address;
-        let frame = self.reader.read_frame().await.map_err(|error| Failure::read(address, &error))?;
+        let frame = self.reader.read_frame().await.map_err(whole_frames_only);
+        let frame = frame.map_err(|error| Failure::read(address, &error))?;
         let Some(frame) = frame else {
             return Err(lost(address, "before it answered"));
         };
@@ -146,11 +142,11 @@ impl Client {
 
     /// Shows the output until the end.
     async fn follow(&mut self) -> Result<Ended, Failure> {
-        let Self { reader, max_frame, address, shown } = self;
+        let Self { reader, address, shown } = self;
         // The type of the frame under way, from its first byte on.
         let mut kind = None;
         loop {
-            let event = reader.read_event(*max_frame).await;
+            let event = reader.read_event().await;
             let Some(event) = event.map_err(|error| Failure::read(address, &error))? else {
                 return Err(lost(address, "before the command ended"));
             };

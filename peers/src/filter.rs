@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use ringframe::{Event, Header, Store};
+use ringframe::{Event, Format, Store};
 use ringframe_io::std::{Incoming, Reader, Writer};
 use serde_json::Value;
 
@@ -67,7 +67,7 @@ pub(crate) fn longest_line(max_frame: u64, hex: bool) -> u64 {
 pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
     let fields = args.wire.wire.fields(args.header).map_err(|error| Failure::new(Code::Usage, error))?;
     let format = args.wire.format(u64::MAX)?;
-    let max_frame = format.max_frame();
+    let max_frame = format.limit().unwrap_or(u64::MAX);
     let mut input = BufReader::with_capacity(RING, open(&args.file)?);
     let mut writer = Writer::with_capacity(io::stdout(), format, RING)?;
     let write = |error: ringframe_io::WriteError<io::Error>| match error {
@@ -108,11 +108,10 @@ pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
 
 pub(crate) fn decode(args: Decode, output: Output) -> Result<(), Failure> {
     let format = args.wire.format(u64::MAX)?;
-    let limit = format.max_frame();
     let whom = called(&args.file);
     let mut reader = Reader::with_capacity(open(&args.file)?, format, RING)?;
     let mut printer = Printer::new(args.show, output);
-    let result = print_all(&mut reader, limit, &mut printer);
+    let result = print_all(&mut reader, &mut printer);
     // Whatever happened, what was good has been printed.
     printer.flush()?;
     result.map_err(|error| match error {
@@ -132,14 +131,13 @@ impl From<Failure> for Stopped {
     }
 }
 
-fn print_all<R: Read, H: Header, B: Store>(
-    reader: &mut Reader<R, H, B>,
-    limit: u64,
+fn print_all<R: Read, F: Format, S: Store>(
+    reader: &mut Reader<R, F, S>,
     printer: &mut Printer,
 ) -> Result<(), Stopped> {
     let mut piece = vec![0; RING];
     loop {
-        match reader.read(limit).map_err(Stopped::Read)? {
+        match reader.read().map_err(Stopped::Read)? {
             None => return Ok(()),
             Some(Incoming::Frame(frame)) => printer.event(Event::Frame(frame))?,
             Some(Incoming::Large(mut payload)) => {
@@ -159,7 +157,7 @@ fn print_all<R: Read, H: Header, B: Store>(
             }
         }
         // Show what there is before waiting for more.
-        if reader.decoder().need() > 0 {
+        if reader.decoder().missing() > 0 {
             printer.flush()?;
         }
     }

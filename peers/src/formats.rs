@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ringframe::{Header, formats};
+use ringframe::{Format, formats};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -58,7 +58,8 @@ pub(crate) fn run(output: Output) -> Result<(), Failure> {
         let others = spoken_by(name).split(", ");
         let last = document.into_iter().chain(others.clone());
         output.result(&line(name, &description(field), &largest.to_string(), last), || {
-            let (min, max) = field.check().map_or((0, 0), |format| (format.min_len(), format.max_len()));
+            let (min, max) =
+                field.check().map_or((0, 0), |format| (format.min_header(), format.max_header()));
             json!({
                 "name": name,
                 "description": description(field),

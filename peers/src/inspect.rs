@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use indicatif::ProgressBar;
-use ringframe::{Checked, Limited};
+use ringframe::{Limited, RuntimeFormat};
 
 use crate::args::Inspect;
 use crate::capture::{self, Broken, Content, Segment};
@@ -93,7 +93,7 @@ fn bar(file: &Path, sink: &Sink, output: Output) -> ProgressBar {
 fn raw(
     mut input: impl Read,
     whom: String,
-    format: Limited<Checked>,
+    format: Limited<RuntimeFormat>,
     skip: u64,
     sink: &mut Sink,
 ) -> Result<(), Failure> {
@@ -138,7 +138,7 @@ impl Stream {
 /// All streams of a capture.
 struct Streams<'a> {
     args: &'a Inspect,
-    format: Limited<Checked>,
+    format: Limited<RuntimeFormat>,
     sink: &'a mut Sink,
     bar: &'a ProgressBar,
     all: Vec<Stream>,
@@ -180,7 +180,12 @@ impl Tally {
 }
 
 impl<'a> Streams<'a> {
-    fn new(args: &'a Inspect, format: Limited<Checked>, sink: &'a mut Sink, bar: &'a ProgressBar) -> Self {
+    fn new(
+        args: &'a Inspect,
+        format: Limited<RuntimeFormat>,
+        sink: &'a mut Sink,
+        bar: &'a ProgressBar,
+    ) -> Self {
         let tally = Tally::default();
         let (all, by_ends) = (Vec::new(), HashMap::new());
         Self { args, format, sink, bar, all, by_ends, with_data: 0, worst: None, tally }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use ringframe::{Checked, Limited};
+use ringframe::{Limited, RuntimeFormat};
 use ringframe_io::tokio::{Reader, Writer};
 use serde_json::json;
 use tokio::time::timeout;
@@ -23,7 +23,7 @@ use crate::output::{self, Output, Verbosity, buffered_stdout, json_line};
 use crate::store::{Name, Partial, Store};
 use crate::text::{readable, readable_path};
 use crate::transport::{ReadHalf, WriteHalf};
-use crate::wire::{DEFAULT_MAX_FRAME, RING};
+use crate::wire::{DEFAULT_MAX_FRAME, RING, whole_frames_only};
 use crate::{net, runtime, transport};
 
 /// How fast a server is expected to hash what it has of a file, bytes per second.
@@ -49,8 +49,8 @@ pub(crate) fn ls(args: Ls, output: Output) -> Result<(), Failure> {
 
 /// A connection to a file service.
 struct Client {
-    reader: Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
-    writer: Writer<WriteHalf, Limited<Checked>, Box<[u8]>>,
+    reader: Reader<ReadHalf, Limited<RuntimeFormat>, Box<[u8]>>,
+    writer: Writer<WriteHalf, Limited<RuntimeFormat>, Box<[u8]>>,
     pieces: Pieces,
     /// The header bytes around the length field.
     fields: Vec<u8>,
@@ -121,10 +121,11 @@ impl Client {
 
 /// The next header of a server; `None`: it closed the connection. A refusal is a failure.
 async fn reply(
-    reader: &mut Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
+    reader: &mut Reader<ReadHalf, Limited<RuntimeFormat>, Box<[u8]>>,
     address: &str,
 ) -> Result<Option<Reply>, Failure> {
-    let Some(frame) = reader.read_frame().await.map_err(|error| Failure::read(address, &error))? else {
+    let frame = reader.read_frame().await.map_err(whole_frames_only);
+    let Some(frame) = frame.map_err(|error| Failure::read(address, &error))? else {
         return Ok(None);
     };
     let reply: Reply = from_json(frame.payload()).map_err(|error| {
@@ -149,7 +150,7 @@ async fn reply(
 
 /// Why a send failed, if the server has said so.
 async fn reason(
-    reader: &mut Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
+    reader: &mut Reader<ReadHalf, Limited<RuntimeFormat>, Box<[u8]>>,
     address: &str,
 ) -> Option<Failure> {
     match timeout(REASON, reply(reader, address)).await {

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ringframe::{Checked, Limited};
+use ringframe::{Limited, RuntimeFormat};
 use ringframe_io::noise::{self, HandshakeError, Key};
 use ringframe_io::tokio::Writer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -87,7 +87,7 @@ pub(crate) async fn accept(
 }
 
 /// Says that nothing more is sent, to a server that has had the last word: good manners, which may fail.
-pub(crate) async fn end(writer: &mut Writer<WriteHalf, Limited<Checked>, Box<[u8]>>) {
+pub(crate) async fn end(writer: &mut Writer<WriteHalf, Limited<RuntimeFormat>, Box<[u8]>>) {
     const MANNERS: Duration = Duration::from_secs(1);
     let _ = timeout(MANNERS, writer.shutdown()).await;
 }

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use bytesize::ByteSize;
 use hexyl::{BorderStyle, PrinterBuilder};
-use ringframe::{Checked, Decoder, Event, Header, Limited};
+use ringframe::{Decoder, Event, Limited, RuntimeFormat};
 use serde_json::{Value, json};
 
 use crate::args::ViewArgs;
@@ -107,8 +107,7 @@ fn stdout_is_a_file() -> bool {
 
 /// One stream.
 pub(crate) struct View {
-    decoder: Decoder<Limited<Checked>, Box<[u8]>>,
-    limit: u64,
+    decoder: Decoder<Limited<RuntimeFormat>, Box<[u8]>>,
     /// What the stream is called.
     name: String,
     /// Whether the name is a part of the results.
@@ -136,19 +135,27 @@ struct Large {
 
 impl View {
     /// A view of one stream among others, whose name each frame is shown with.
-    pub(crate) fn of_stream(name: String, format: Limited<Checked>, skip: u64) -> Result<Self, Failure> {
+    pub(crate) fn of_stream(
+        name: String,
+        format: Limited<RuntimeFormat>,
+        skip: u64,
+    ) -> Result<Self, Failure> {
         Ok(Self { named: true, ..Self::with_ring(SMALL_RING, name, format, skip)? })
     }
 
     /// A view of all that there is.
-    pub(crate) fn of_all(name: String, format: Limited<Checked>, skip: u64) -> Result<Self, Failure> {
+    pub(crate) fn of_all(name: String, format: Limited<RuntimeFormat>, skip: u64) -> Result<Self, Failure> {
         Self::with_ring(RING, name, format, skip)
     }
 
-    fn with_ring(ring: usize, name: String, format: Limited<Checked>, skip: u64) -> Result<Self, Failure> {
-        let limit = format.max_frame();
+    fn with_ring(
+        ring: usize,
+        name: String,
+        format: Limited<RuntimeFormat>,
+        skip: u64,
+    ) -> Result<Self, Failure> {
         let decoder = Decoder::try_new(format, vec![0; ring].into_boxed_slice())?;
-        Ok(Self { decoder, limit, name, named: false, skip, frames: 0, offset: skip, large: None })
+        Ok(Self { decoder, name, named: false, skip, frames: 0, offset: skip, large: None })
     }
 
     /// How many frames were shown.
@@ -171,7 +178,7 @@ impl View {
             *chunk = &chunk[n..];
             self.skip -= n as u64;
         }
-        let event = match self.decoder.event(chunk, self.limit) {
+        let event = match self.decoder.next_event(chunk) {
             Ok(Some(event)) => event,
             Ok(None) => return Ok(false),
             Err(error) => return Err(failure(&self.name, self.offset, &error)),
@@ -248,7 +255,7 @@ impl View {
             let why = format!("the stream ended inside the {} bytes to skip", self.offset);
             return Err(failure(&self.name, at, &why));
         }
-        self.decoder.finish().map_err(|error| failure(&self.name, self.offset, &error))
+        self.decoder.end_of_input().map_err(|error| failure(&self.name, self.offset, &error))
     }
 }
 
@@ -493,7 +500,7 @@ impl Lengths {
 
 #[cfg(test)]
 mod tests {
-    use ringframe::{Header, LengthField};
+    use ringframe::{Format, LengthField};
 
     use super::{Lengths, SMALL_RING, Show, Sink, View, preview};
 

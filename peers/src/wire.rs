@@ -2,7 +2,11 @@
 
 use std::str::FromStr;
 
-use ringframe::{Checked, Endian, Header, LengthField, Limited, Width, formats};
+use ringframe::{
+    ConfigError, DecodeError, Decoder, Endian, Format, LengthField, Limited, MAX_HEADER, RuntimeFormat,
+    Width, formats,
+};
+use ringframe_io::ReadError;
 
 use crate::args::{Hex, WireArgs};
 use crate::failure::{Code, Failure};
@@ -13,22 +17,40 @@ pub(crate) const DEFAULT_MAX_FRAME: u64 = 8 << 20;
 /// Capacity of a connection's rings. A larger frame passes through in pieces.
 pub(crate) const RING: usize = 64 << 10;
 
+/// Corrects the limit in an error of a reader that takes whole frames only: its ring is one as well.
+pub(crate) fn whole_frames_only<E>(error: ReadError<E>) -> ReadError<E> {
+    match error {
+        ReadError::Protocol(DecodeError::TooLong { declared, limit }) => {
+            ReadError::Protocol(DecodeError::TooLong { declared, limit: limit.min(RING as u64) })
+        }
+        error => error,
+    }
+}
+
 /// A wire format, by name or by description.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wire(pub(crate) Checked);
+pub(crate) struct Wire(pub(crate) RuntimeFormat);
 
 impl WireArgs {
     /// The format with its limit: `--max-frame`, or what is usual for the command.
-    pub(crate) fn format(&self, usual: u64) -> Result<Limited<Checked>, Failure> {
+    pub(crate) fn format(&self, usual: u64) -> Result<Limited<RuntimeFormat>, Failure> {
         let Wire(format) = self.wire;
         let max_frame = self.max_frame.unwrap_or(usual);
-        // The shortest: where it ends with the length field is where its varint has one byte.
-        let header = format.min_len() + format.fields_len() - format.field().offset;
-        if max_frame < header as u64 {
-            let why = format!("--max-frame {max_frame} leaves no room for a header of {header} bytes");
-            return Err(Failure::new(Code::Usage, why));
+        let format = format.with_limit(max_frame);
+        // Every ring checks the same. Its size is no matter here.
+        match Decoder::try_new(format, [0; MAX_HEADER]) {
+            Ok(_) => Ok(format),
+            Err(ConfigError::LimitTooSmall { limit, needed }) => {
+                let header = format.min_header();
+                let why = if limit < header as u64 {
+                    format!("--max-frame {limit} leaves no room for a header of {header} bytes")
+                } else {
+                    format!("--max-frame {limit} leaves no room for a frame: the smallest has {needed} bytes")
+                };
+                Err(Failure::new(Code::Usage, why))
+            }
+            Err(error) => Err(error.into()),
         }
-        Ok(format.with_limit(max_frame))
     }
 }
 
@@ -93,7 +115,7 @@ fn describe(text: &str) -> Result<LengthField, String> {
                     "8" => Width::U64,
                     "varint" => Width::Varint64,
                     "varint32" => Width::Varint32,
-                    "varint_mqtt" => Width::VarintMqtt,
+                    "varint_mqtt" => Width::Varint28,
                     _ => {
                         return Err(format!(
                             "width is 1, 2, 3, 4, 8, varint, varint32 or varint_mqtt, not `{value}`"
@@ -141,7 +163,9 @@ pub(crate) fn description(field: LengthField) -> String {
         Width::U64 => "8",
         Width::Varint64 => "varint",
         Width::Varint32 => "varint32",
-        Width::VarintMqtt => "varint_mqtt",
+        Width::Varint28 => "varint_mqtt",
+        // No format here has one of the widths that the codec may get later.
+        _ => "unknown",
     };
     let mut text = format!("offset={offset},width={word}");
     if width != Width::U8 && !width.is_varint() {
@@ -160,7 +184,34 @@ pub(crate) fn description(field: LengthField) -> String {
 mod tests {
     use ringframe::{LengthField, Width, formats};
 
-    use super::{Wire, bytes, description};
+    use super::{DEFAULT_MAX_FRAME, Wire, bytes, description};
+    use crate::args::WireArgs;
+    use crate::failure::Code;
+
+    /// A limit without room for a frame is refused before any connection has a ring for it.
+    #[test]
+    fn limits_that_leave_no_room() {
+        let refused = |wire: &str, max_frame| {
+            let args = WireArgs { wire: wire.parse().unwrap(), max_frame };
+            args.format(DEFAULT_MAX_FRAME).err().map(|failure| {
+                assert!(failure.is(Code::Usage));
+                failure.message().unwrap().to_owned()
+            })
+        };
+        let header = |max_frame, header| {
+            Some(format!("--max-frame {max_frame} leaves no room for a header of {header} bytes"))
+        };
+        for (wire, shortest) in [("u32be", 4), ("mqtt", 2), ("http2", 9), ("offset=2,width=varint", 3)] {
+            assert_eq!(refused(wire, Some(shortest - 1)), header(shortest - 1, shortest), "{wire}");
+            assert_eq!(refused(wire, Some(shortest)), None, "{wire}");
+            assert_eq!(refused(wire, None), None, "{wire}");
+        }
+        // Each of its frames has a payload.
+        assert_eq!(refused("amqp", Some(6)), header(6, 7));
+        let frame = "--max-frame 7 leaves no room for a frame: the smallest has 8 bytes";
+        assert_eq!(refused("amqp", Some(7)).as_deref(), Some(frame));
+        assert_eq!(refused("amqp", Some(8)), None);
+    }
 
     #[test]
     fn every_named_format_has_a_description_that_means_the_same() {

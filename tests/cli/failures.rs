@@ -19,6 +19,8 @@ fn usage_is_2() {
         (&["decode", "--wire", "offset=1,offset=2"], &["twice"]),
         (&["encode", "--max-frame", "many"], &["many", "64KiB"]),
         (&["serve", "echo", "--max-frame", "3"], &["3", "header of 4 bytes"]),
+        // A format may have no frame without a payload.
+        (&["serve", "echo", "--wire", "amqp", "--max-frame", "7"], &["--max-frame 7", "8 bytes"]),
         (&["encode", "--max-frame=-5"], &["-5"]),
         (&["encode", "--header", "0g"], &["0g"]),
         (&["encode", "--header", "00"], &["1 bytes", "0 header bytes"]),
@@ -93,7 +95,7 @@ fn what_cannot_be_read_or_sent_is_1() {
 #[test]
 fn frames_that_cannot_be_are_5() {
     let cases: &[(&[&str], &[u8], &[&str])] = &[
-        (&["--wire", "adjust=-4"], b"\0\0\0\x05a\0\0\0\x03", &["offset 5", "says 3", "4 bytes"]),
+        (&["--wire", "adjust=-4"], b"\0\0\0\x05a\0\0\0\x03", &["offset 5", "length field is 3", "4 bytes"]),
         (
             &["--wire", "u64be"],
             b"\0\0\0\0\0\0\0\x01a\xff\xff\xff\xff\xff\xff\xff\xff",

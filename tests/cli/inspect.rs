@@ -84,7 +84,7 @@ fn bad_input_is_told_exactly() {
         (&[], [&good[..], b"\0\0\0\x09hal"].concat(), 5, &["offset 8", "7 bytes of at least 13"], 1),
         (&[], [&good[..], b"\0\x10\0\0hal"].concat(), 5, &["offset 8", "1048573 bytes", "missing"], 1),
         (&["--max-frame", "100"], [&good[..], b"\0\0\0\x61"].concat(), 5, &["offset 8", "101", "100"], 1),
-        (&["--wire", "postgres"], b"X\0\0\0\x04Q\0\0\0\x03".to_vec(), 5, &["offset 5", "says 3"], 1),
+        (&["--wire", "postgres"], b"X\0\0\0\x04Q\0\0\0\x03".to_vec(), 5, &["offset 5", "field is 3"], 1),
         (&["--wire", "varint"], b"\x01a\x80\0".to_vec(), 5, &["offset 2", "more than its value needs"], 1),
         (&["--skip", "10"], b"\0\0\0\0".to_vec(), 5, &["offset 4", "10 bytes to skip"], 0),
     ];

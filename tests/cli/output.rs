@@ -53,10 +53,11 @@ fn the_demo_in_json() {
 fn decode(mut stream: &[u8]) -> Vec<String> {
     let mut decoder = Decoder::new(formats::U32_BE, [0; 64]);
     let mut messages = Vec::new();
-    while let Some(frame) = decoder.decode(&mut stream).unwrap() {
+    let mut frames = decoder.frames(&mut stream);
+    while let Some(frame) = frames.next().unwrap() {
         messages.push(String::from_utf8(frame.payload().to_vec()).unwrap());
     }
-    decoder.finish().unwrap();
+    decoder.end_of_input().unwrap();
     messages
 }
 
@@ -99,6 +100,7 @@ fn all_formats_are_listed() {
     let of = |name| objects.iter().find(|object| object["name"] == name).unwrap();
     assert_eq!(of("mqtt")["largest_length"], 268_435_455);
     assert_eq!(of("mqtt")["header_length"], serde_json::json!([2, 5]));
+    assert_eq!(of("http2")["header_length"], 9);
     assert_eq!(of("http2")["document"], "RFC 9113, section 4.1");
     for word in [
         "Erlang {packet,4}",

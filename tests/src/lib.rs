@@ -1,7 +1,8 @@
-//! Vectors and checks that the tests of all crates share. It needs nothing but `core` and a few hundred
-//! bytes of stack, so that a device runs the same table as the host.
+//! Vectors and checks that the tests of all crates share. It needs nothing but `core` and a few kilobytes of
+//! stack, so that a device runs the same table as the host.
 #![no_std]
 
+pub mod rule;
 pub mod vectors;
 
 pub use vectors::{End, Failure, VECTORS, Vector, Way, check, check_as};
@@ -11,7 +12,7 @@ pub use vectors::{End, Failure, VECTORS, Vector, Way, check, check_as};
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-/// And those of the page for who comes from another library.
+/// And those of the page for callers that come from another library.
 #[cfg(doctest)]
 #[doc = include_str!("../../codec/MIGRATION.md")]
 struct Migration;

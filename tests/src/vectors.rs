@@ -4,9 +4,11 @@
 use core::fmt;
 
 use ringframe::{
-    DecodeError, Decoder, EncodeError, Encoder, Endian, Event, FinishError, Header, HeaderError, LengthField,
-    MAX_HEADER, Status, Width, encode_parts,
+    DecodeError, Decoder, EncodeError, Encoder, EndError, Endian, Event, Format, HeaderError, LengthField,
+    Limited, MAX_HEADER, Peek, Status, Width, encode_header, encode_with, peek,
 };
+
+use crate::rule::{Call, compare};
 
 /// Bytes of the store that a vector without a limit of its own is checked over.
 pub const STORE: usize = 256;
@@ -17,7 +19,7 @@ const LONGEST: usize = 300;
 /// Wires up to this length are cut at every place, longer ones near both ends.
 const CUT_EVERYWHERE: usize = 40;
 
-/// What the check puts behind a wire; neither the end of a frame nor that of a varint.
+/// What the check puts after a wire: neither the end of a frame nor that of a varint.
 const TRAILING: &[u8] = &[0xff, 0xfe, 0xfd];
 
 /// A wire, and what it means.
@@ -33,7 +35,7 @@ pub struct Vector {
     pub wire: &'static [u8],
     /// The frames in them, each as the header's bytes around the length field, and the payload.
     pub frames: &'static [(&'static [u8], &'static [u8])],
-    /// What is behind the last frame.
+    /// What follows the last frame.
     pub end: End,
 }
 
@@ -119,7 +121,7 @@ const PCAPNG: LengthField =
 const TLS: LengthField = LengthField { offset: 3, width: Width::U16, ..LengthField::DEFAULT };
 /// A version, a reserved octet, the length of all.
 const TPKT: LengthField = LengthField { offset: 2, width: Width::U16, adjust: -4, ..LengthField::DEFAULT };
-const MQTT: LengthField = LengthField { offset: 1, width: Width::VarintMqtt, ..LengthField::DEFAULT };
+const MQTT: LengthField = LengthField { offset: 1, width: Width::Varint28, ..LengthField::DEFAULT };
 /// The length counts what is behind the header: frame = value + 6 + 0 + 3.
 const HTTP2: LengthField =
     LengthField { width: Width::U24, header: Some(9), adjust: 6, ..LengthField::DEFAULT };
@@ -337,7 +339,7 @@ pub static VECTORS: &[Vector] = &[
     vector("adjust -4, limit 10: its own largest frame", MINUS_4, b"\0\0\0\x0aabcdef", &[(b"", b"abcdef")]).limit(10),
     vector("adjust -4, limit 10: 11 bytes", MINUS_4, b"\0\0\0\x0babcdefg", &[]).limit(10).too_long(11),
     vector("adjust +100: the least frame", PLUS_100, LEAST_104.0, &[(b"", LEAST_104.1)]),
-    vector("adjust +100, limit 10: no 110 bytes pass", PLUS_100, b"\0\0\0\x06", &[]).limit(10).too_long(110),
+    vector("adjust +100, limit 109: no 110 bytes pass", PLUS_100, b"\0\0\0\x06", &[]).limit(109).too_long(110),
     vector("adjust +100, limit 110: 110 bytes", PLUS_100, FULL_110.0, &[(b"", FULL_110.1)]).limit(110),
     vector("adjust +100, limit 110: 111 bytes", PLUS_100, b"\0\0\0\x07", &[]).limit(110).too_long(111),
     vector("around: the length counts three bytes behind itself", AROUND, b"RF\x03\0\x01\x02\x03RF\x05\0\x04\x05\x06hi",
@@ -351,24 +353,53 @@ pub static VECTORS: &[Vector] = &[
 pub enum Way {
     /// The description itself.
     Describe,
-    /// `encode_parts` into a slice.
+    /// `encode_with` into a slice.
     Slice,
-    /// `push_parts`.
+    /// `push_with`.
     Push,
-    /// `begin`, `write`, `finish`.
+    /// `begin`, `write`, `publish`.
     Write,
-    /// `start`, `feed`.
-    Feed,
-    /// `decode` from chunks.
-    Decode,
-    /// `event` from chunks.
-    Event,
-    /// `space`, `commit`, `poll`, `next_frame`.
-    Pull,
-    /// `space`, `commit`, `poll_event`, `next_event`.
-    PullEvent,
-    /// `event` over a store that holds a header and nothing more.
-    Stream,
+    /// `announce`, `feed`.
+    Announce,
+    /// `peek` at the front of a buffer.
+    Peek,
+    /// `next_frame` from chunks.
+    NextFrame,
+    /// `frames` of chunks.
+    Frames,
+    /// `next_event` from chunks.
+    NextEvent,
+    /// `space`, `filled`, `poll`, `take_frame`.
+    TakeFrame,
+    /// `space`, `filled`, `poll`, `take_event`.
+    TakeEvent,
+    /// `next_event` over a store that holds a header and nothing more.
+    NextPiece,
+    /// `space`, `filled`, `poll`, `take_event` over such a store.
+    TakePiece,
+}
+
+impl Way {
+    const ENCODES: [Self; 4] = [Self::Slice, Self::Push, Self::Write, Self::Announce];
+    const DECODES: [Self; 7] = [
+        Self::NextFrame,
+        Self::Frames,
+        Self::NextEvent,
+        Self::TakeFrame,
+        Self::TakeEvent,
+        Self::NextPiece,
+        Self::TakePiece,
+    ];
+
+    /// Returns true if every frame with a payload is larger than the store.
+    const fn is_in_pieces(self) -> bool {
+        matches!(self, Self::NextPiece | Self::TakePiece)
+    }
+
+    /// Returns true if chunks are copied into the store by the caller.
+    const fn fills(self) -> bool {
+        matches!(self, Self::TakeFrame | Self::TakeEvent | Self::TakePiece)
+    }
 }
 
 /// Which vector failed, and how.
@@ -395,11 +426,13 @@ impl core::error::Error for Failure {}
 
 /// Checks a vector with the format that its description makes at run time.
 ///
+/// As for [`check_as`]. Wherever the decoder may take a shortcut, it must also do what its rule does.
+///
 /// # Errors
 /// The first [`Failure`].
 pub fn check(vector: &Vector) -> Result<(), Failure> {
     match vector.field.check() {
-        Ok(format) => check_as(vector, format),
+        Ok(format) => check_all(vector, format, compare, compare),
         Err(_) => Err(Failure {
             vector: vector.name,
             way: Way::Describe,
@@ -411,32 +444,54 @@ pub fn check(vector: &Vector) -> Result<(), Failure> {
 
 /// Checks a vector with a format that is to be the same.
 ///
-/// The frames must encode to the wire, in every way; and the wire must decode to the frames and the end:
-/// whole, byte by byte, cut in two and in three at every place, with bytes behind it, in every way.
+/// The frames must encode to the wire, in every way. The wire must decode to the frames and the end: whole,
+/// byte by byte, cut in two and in three at every place, with bytes after it, in every way.
 ///
 /// # Errors
 /// The first [`Failure`].
-pub fn check_as<H: Header + Copy>(vector: &Vector, format: H) -> Result<(), Failure> {
+pub fn check_as<F: Format + Copy>(vector: &Vector, format: F) -> Result<(), Failure> {
+    check_all(vector, format, |_, _, _| Ok(()), |_, _, _| Ok(()))
+}
+
+/// What is done before each call that may take a shortcut.
+type Before<F> = fn(&Decoder<F, Memory>, &[u8], Call) -> Result<(), &'static str>;
+
+fn check_all<F: Format + Copy>(
+    vector: &Vector,
+    format: F,
+    before: Before<F>,
+    before_limited: Before<Limited<F>>,
+) -> Result<(), Failure> {
     match vector.limit {
-        Some(limit) => check_limited(vector, format.with_limit(limit), limit),
+        Some(limit) => check_limited(vector, format.with_limit(limit), before_limited),
         None => {
             // A limit of the store's size changes nothing.
-            check_limited(vector, format, STORE as u64)?;
-            check_limited(vector, format.with_limit(STORE as u64), STORE as u64)
+            check_limited(vector, format, before)?;
+            check_limited(vector, format.with_limit(STORE as u64), before_limited)
         }
     }
 }
 
-fn check_limited<H: Header + Copy>(vector: &Vector, format: H, limit: u64) -> Result<(), Failure> {
+fn check_limited<F: Format + Copy>(vector: &Vector, format: F, before: Before<F>) -> Result<(), Failure> {
     let fail = |way, cuts, what| Failure { vector: vector.name, way, cuts, what };
     if vector.wire.len() > LONGEST {
         return Err(fail(Way::Describe, [0, 0], "the wire is longer than the check has room for"));
     }
-    for way in [Way::Slice, Way::Push, Way::Write, Way::Feed] {
+    for way in Way::ENCODES {
         encodes(vector, format, way).map_err(|what| fail(way, [0, 0], what))?;
     }
-    for way in [Way::Decode, Way::Event, Way::Pull, Way::PullEvent, Way::Stream] {
-        let reader = Reader { vector, format, way, limit };
+    // Without a named limit, a buffer of the caller's own has none, and a small store is one.
+    let is_limited = format.limit().is_some();
+    if is_limited {
+        for end in 0..=vector.wire.len() {
+            peeks(vector, format, end).map_err(|what| fail(Way::Peek, [end, end], what))?;
+        }
+    }
+    for way in Way::DECODES {
+        if way.is_in_pieces() && !is_limited {
+            continue;
+        }
+        let reader = Reader { vector, format, way, before };
         reader.single_bytes().map_err(|what| fail(way, [1, 2], what))?;
         for b in cuts(vector.wire.len()) {
             reader.in_front_of_others(b).map_err(|what| fail(way, [b, b], what))?;
@@ -486,7 +541,7 @@ fn refused_at(vector: &Vector) -> usize {
     at
 }
 
-fn encodes<H: Header + Copy>(vector: &Vector, format: H, way: Way) -> Result<(), &'static str> {
+fn encodes<F: Format + Copy>(vector: &Vector, format: F, way: Way) -> Result<(), &'static str> {
     let whole = vector.wire.get(..frames_len(vector)).ok_or("the frames are longer than the wire")?;
     let Ok(mut encoder) = Encoder::try_new(format, [0; LONGEST]) else {
         return Err("the encoder was refused");
@@ -498,37 +553,44 @@ fn encodes<H: Header + Copy>(vector: &Vector, format: H, way: Way) -> Result<(),
         match way {
             Way::Slice => {
                 let mut out = [0xee; LONGEST];
-                let n = encode_parts(&format, fields, &[left, right], &mut out).map_err(|_| "refused")?;
+                let n = encode_with(&format, fields, &[left, right], &mut out).map_err(|_| "refused")?;
                 let exact = whole.get(at..at + n).ok_or("longer than the wire")?;
                 if out.get(..n) != Some(exact) {
                     return Err("other bytes");
                 }
                 let mut tight = [0xee; LONGEST];
                 let tight = tight.get_mut(..n).unwrap_or_default();
-                if encode_parts(&format, fields, &[payload], tight) != Ok(n) || tight != exact {
+                if encode_with(&format, fields, &[payload], tight) != Ok(n) || tight != exact {
                     return Err("not the same into a slice of the exact size");
                 }
                 let mut short = [0xee; LONGEST];
                 let short = short.get_mut(..n - 1).unwrap_or_default();
-                let refused = Err(EncodeError::NoRoom { needed: n as u64, free: n - 1 });
-                if encode_parts(&format, fields, &[payload], short) != refused {
+                let refused = EncodeError::NoRoom { needed: n, free: n - 1, capacity: n - 1 };
+                if encode_with(&format, fields, &[payload], short) != Err(refused) || refused.fits_later() {
                     return Err("no word of the size needed");
                 }
                 if short.iter().any(|&byte| byte != 0xee) {
                     return Err("a refused frame left bytes behind");
                 }
+                let mut header = [0xee; MAX_HEADER];
+                let header_len = n - payload.len();
+                if encode_header(&format, fields, payload.len() as u64, &mut header) != Ok(header_len)
+                    || header.get(..header_len) != exact.get(..header_len)
+                {
+                    return Err("not the same header alone");
+                }
                 at += n;
                 continue;
             }
-            Way::Push => encoder.push_parts(fields, &[left, &[], right]).map_err(|_| "refused")?,
+            Way::Push => encoder.push_with(fields, &[left, &[], right]).map_err(|_| "refused")?,
             Way::Write => {
                 let mut frame = encoder.begin(fields).map_err(|_| "refused")?;
                 frame.write(left).map_err(|_| "refused")?;
                 frame.write(right).map_err(|_| "refused")?;
-                frame.finish().map_err(|_| "refused")?;
+                frame.publish().map_err(|_| "refused")?;
             }
             _ => {
-                encoder.start(fields, payload.len() as u64).map_err(|_| "refused")?;
+                encoder.announce(fields, payload.len() as u64).map_err(|_| "refused")?;
                 for piece in [left, right] {
                     if encoder.feed(piece) != Ok(piece.len()) {
                         return Err("a piece was not taken whole");
@@ -551,11 +613,58 @@ fn encodes<H: Header + Copy>(vector: &Vector, format: H, way: Way) -> Result<(),
     Ok(())
 }
 
-struct Reader<'v, H> {
+/// Looks for the vector's frames in a buffer that has the wire up to `end`.
+fn peeks<F: Format>(vector: &Vector, format: F, end: usize) -> Result<(), &'static str> {
+    let buffer = vector.wire.get(..end).unwrap_or_default();
+    let mut at = 0;
+    for (_, payload) in vector.frames {
+        let rest = buffer.get(at..).unwrap_or_default();
+        match peek(&format, rest) {
+            Ok(Peek::Frame(frame)) if frame.payload() == *payload => at += frame.bytes().len(),
+            Ok(Peek::Incomplete { total }) if total > rest.len() && rest.len() < vector.wire.len() - at => {
+                return Ok(());
+            }
+            _ => return Err("another frame"),
+        }
+    }
+    let rest = buffer.get(at..).unwrap_or_default();
+    let right = match (vector.end, peek(&format, rest)) {
+        (End::Truncated { want, .. }, Ok(Peek::Incomplete { total })) => {
+            total > rest.len() && total <= want && (total == want || end < vector.wire.len())
+        }
+        (End::Refused(error), Err(found)) => found == error,
+        (End::Refused(_), Ok(Peek::Incomplete { total })) => total > rest.len() && end < vector.wire.len(),
+        // Nothing is a frame that has not begun.
+        (End::Clean, Ok(Peek::Incomplete { total })) => total > 0 && rest.is_empty(),
+        _ => false,
+    };
+    if right { Ok(()) } else { Err("another end") }
+}
+
+/// A store in an array that is as long as the check wants it.
+#[derive(Clone)]
+struct Memory {
+    bytes: [u8; STORE],
+    len: usize,
+}
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl AsMut<[u8]> for Memory {
+    fn as_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or_default()
+    }
+}
+
+struct Reader<'v, F: Format> {
     vector: &'v Vector,
-    format: H,
+    format: F,
     way: Way,
-    limit: u64,
+    before: Before<F>,
 }
 
 /// What was seen so far.
@@ -569,7 +678,27 @@ struct Seen {
     error: Option<DecodeError>,
 }
 
-impl<H: Header + Copy> Reader<'_, H> {
+impl Seen {
+    /// Notes an error. Returns true if it came twice, so that the caller's next chunk repeats it, too.
+    fn note(&mut self, error: DecodeError) -> Result<bool, &'static str> {
+        match self.error.replace(error) {
+            Some(before) if before != error => Err("another error"),
+            before => Ok(before.is_some()),
+        }
+    }
+}
+
+/// What came of an attempt to fill the store.
+enum Fill {
+    /// There is something to take, if only an error.
+    Ready,
+    /// Bytes of the chunk are in the store.
+    Filled,
+    /// More is needed, and the chunk is used up.
+    NoChunk,
+}
+
+impl<F: Format + Copy> Reader<'_, F> {
     fn single_bytes(&self) -> Result<(), &'static str> {
         self.with_decoder(|decoder, seen| {
             for byte in self.vector.wire.chunks(1) {
@@ -590,7 +719,7 @@ impl<H: Header + Copy> Reader<'_, H> {
         })
     }
 
-    /// Takes the wire's frames and not one more: no byte behind them, or behind a header at fault, is lost.
+    /// Takes the wire's frames and not one more: no byte after them, or after a header at fault, is lost.
     fn in_front_of_others(&self, cut: usize) -> Result<(), &'static str> {
         let mut bytes = [0; LONGEST + TRAILING.len()];
         let length = self.vector.wire.len() + TRAILING.len();
@@ -607,102 +736,152 @@ impl<H: Header + Copy> Reader<'_, H> {
             let unused =
                 [self.feed(decoder, seen, first, frames)?, self.feed(decoder, seen, second, frames)?];
             if let End::Refused(error) = self.vector.end
-                && !self.same_error(seen.error, error)
+                && seen.error != Some(error)
             {
-                return Err("bytes behind changed the error");
+                return Err("bytes that follow changed the error");
             }
             let mut at = seen.bytes;
             for mut rest in unused {
                 loop {
-                    let raw = decoder.raw(&mut rest, 2);
-                    if raw.is_empty() {
+                    let bytes = decoder.unframed(&mut rest, 2);
+                    if bytes.is_empty() {
                         break;
                     }
-                    if all.get(at..at + raw.len()) != Some(raw) {
-                        return Err("other raw bytes");
+                    if all.get(at..at + bytes.len()) != Some(bytes) {
+                        return Err("other unframed bytes");
                     }
-                    at += raw.len();
+                    at += bytes.len();
                 }
             }
-            if at == all.len() { Ok(()) } else { Err("bytes behind were lost") }
+            if at == all.len() { Ok(()) } else { Err("bytes that follow were lost") }
         })
     }
 
     fn with_decoder(
         &self,
-        run: impl FnOnce(&mut Decoder<H, &mut [u8]>, &mut Seen) -> Result<(), &'static str>,
+        run: impl FnOnce(&mut Decoder<F, Memory>, &mut Seen) -> Result<(), &'static str>,
     ) -> Result<(), &'static str> {
-        let mut store = [0; STORE];
-        let size = if self.way == Way::Stream { self.format.max_len() } else { STORE };
-        let store = store.get_mut(..size).ok_or("the header is larger than the store")?;
+        let len = if self.way.is_in_pieces() { self.format.max_header() } else { STORE };
+        let store = Memory { bytes: [0; STORE], len };
         let mut decoder = Decoder::try_new(self.format, store).map_err(|_| "the decoder was refused")?;
         run(&mut decoder, &mut Seen::default())
     }
 
-    /// Feeds a chunk and takes what there is, up to `frames` in all. Answers what of the chunk was not used.
+    /// Feeds a chunk and takes what there is, up to `frames` in all. Returns what of the chunk was not used.
     fn feed<'c>(
         &self,
-        decoder: &mut Decoder<H, &mut [u8]>,
+        decoder: &mut Decoder<F, Memory>,
         seen: &mut Seen,
         mut chunk: &'c [u8],
         frames: usize,
     ) -> Result<&'c [u8], &'static str> {
-        let pull = matches!(self.way, Way::Pull | Way::PullEvent);
-        let limit = if self.way == Way::Stream { self.limit } else { 0 };
-        while seen.frames < frames || seen.streaming.is_some() {
-            if pull {
-                let status = if self.way == Way::Pull { decoder.poll() } else { decoder.poll_event(limit) };
-                if let Err(error) = status
-                    && seen.error.is_some_and(|before| before != error)
-                {
-                    return Err("`poll` has another error");
+        if self.way == Way::Frames {
+            self.feed_frames(decoder, seen, &mut chunk, frames)?;
+        } else {
+            while seen.frames < frames || seen.streaming.is_some() {
+                if self.way.fills() {
+                    match self.fill(decoder, seen, &mut chunk)? {
+                        Fill::Ready => {}
+                        Fill::Filled => continue,
+                        Fill::NoChunk => break,
+                    }
                 }
-                if let Ok(Status::Need(n)) = status {
-                    if n == 0 || n != decoder.need() {
-                        return Err("`poll` and `need` differ");
+                let event = match self.way {
+                    Way::NextFrame => {
+                        (self.before)(decoder, chunk, Call::NextFrame)?;
+                        decoder.next_frame(&mut chunk).map(|frame| frame.map(Event::Frame))
                     }
-                    if chunk.is_empty() {
-                        break;
+                    Way::TakeFrame => {
+                        (self.before)(decoder, chunk, Call::TakeFrame)?;
+                        decoder.take_frame().map(|frame| frame.map(Event::Frame))
                     }
-                    let space = decoder.space();
-                    let n = space.len().min(chunk.len());
-                    let (now, later) = chunk.split_at(n);
-                    space.get_mut(..n).unwrap_or_default().copy_from_slice(now);
-                    chunk = later;
-                    if n == 0 || decoder.commit(n).is_err() {
-                        return Err("no space although more is needed");
+                    Way::TakeEvent | Way::TakePiece => {
+                        (self.before)(decoder, chunk, Call::TakeEvent)?;
+                        decoder.take_event()
                     }
-                    continue;
-                }
-            }
-            let mut nothing = &[][..];
-            let input = if pull { &mut nothing } else { &mut chunk };
-            let event = match self.way {
-                Way::Decode => decoder.decode(input).map(|frame| frame.map(Event::Frame)),
-                Way::Pull => decoder.next_frame().map(|frame| frame.map(Event::Frame)),
-                Way::PullEvent => decoder.next_event(limit),
-                _ => decoder.event(input, limit),
-            };
-            match event {
-                Ok(Some(event)) => self.see(seen, event)?,
-                Ok(None) if pull => return Err("`poll` said ready, and there is nothing"),
-                Ok(None) if !input.is_empty() => return Err("nothing, but input is left"),
-                Ok(None) => break,
-                Err(error) => {
-                    if seen.error.is_some_and(|before| before != error) {
-                        return Err("another error");
+                    _ => {
+                        (self.before)(decoder, chunk, Call::NextEvent)?;
+                        decoder.next_event(&mut chunk)
                     }
-                    // Once more, before the caller's next chunk repeats it, too.
-                    if seen.error.replace(error).is_some() {
-                        break;
-                    }
+                };
+                match event {
+                    Ok(Some(event)) => self.see(seen, event)?,
+                    Ok(None) if self.way.fills() => return Err("`poll` said ready, and there is nothing"),
+                    Ok(None) if !chunk.is_empty() => return Err("nothing, but input is left"),
+                    Ok(None) => break,
+                    Err(error) if seen.note(error)? => break,
+                    Err(_) => {}
                 }
             }
         }
-        if seen.error.is_some() && decoder.need() != 0 {
-            return Err("more is needed, although there is an error");
+        if seen.error.is_some() && decoder.missing() != 0 {
+            return Err("more is missing, although there is an error");
         }
         Ok(chunk)
+    }
+
+    /// Takes frames by cursors that are dropped after two frames each.
+    fn feed_frames(
+        &self,
+        decoder: &mut Decoder<F, Memory>,
+        seen: &mut Seen,
+        chunk: &mut &[u8],
+        frames: usize,
+    ) -> Result<(), &'static str> {
+        while seen.frames < frames {
+            for count in 1..=3 {
+                (self.before)(decoder, chunk, Call::Frames(count))?;
+            }
+            let mut cursor = decoder.frames(chunk);
+            let mut is_used_up = false;
+            for _ in 0..2.min(frames - seen.frames) {
+                match cursor.next() {
+                    Ok(Some(frame)) => self.see(seen, Event::Frame(frame))?,
+                    Ok(None) => is_used_up = true,
+                    Err(error) if seen.note(error)? => return Ok(()),
+                    Err(_) => {}
+                }
+            }
+            match is_used_up {
+                true if chunk.is_empty() => break,
+                true => return Err("nothing, but input is left"),
+                false => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies what fits of the chunk into the store, unless there is something to take.
+    fn fill(
+        &self,
+        decoder: &mut Decoder<F, Memory>,
+        seen: &Seen,
+        chunk: &mut &[u8],
+    ) -> Result<Fill, &'static str> {
+        (self.before)(decoder, chunk, Call::Poll)?;
+        let missing = match decoder.poll() {
+            Ok(Status::Missing(missing)) => missing,
+            Ok(Status::Ready) => return Ok(Fill::Ready),
+            Err(error) if seen.error.is_some_and(|before| before != error) => {
+                return Err("`poll` has another error");
+            }
+            Err(_) => return Ok(Fill::Ready),
+        };
+        if missing == 0 || missing != decoder.missing() {
+            return Err("`poll` and `missing` differ");
+        }
+        if chunk.is_empty() {
+            return Ok(Fill::NoChunk);
+        }
+        let space = decoder.space();
+        let n = space.len().min(chunk.len());
+        let (now, later) = chunk.split_at(n);
+        space.get_mut(..n).unwrap_or_default().copy_from_slice(now);
+        *chunk = later;
+        if n == 0 || decoder.filled(n).is_err() {
+            return Err("no space although more is needed");
+        }
+        Ok(Fill::Filled)
     }
 
     fn see(&self, seen: &mut Seen, event: Event<'_>) -> Result<(), &'static str> {
@@ -729,8 +908,8 @@ impl<H: Header + Copy> Reader<'_, H> {
         match event {
             Event::Frame(frame) => {
                 expect(frame.bytes())?;
-                if let Ok(checked) = self.vector.field.check() {
-                    fields = checked.fields(frame.header(), &mut fields_out);
+                if let Ok(format) = self.vector.field.check() {
+                    fields = format.fields(frame.header(), &mut fields_out).ok_or("a short header")?;
                 }
                 if (fields, frame.payload()) != *wanted {
                     return Err("another frame");
@@ -739,8 +918,8 @@ impl<H: Header + Copy> Reader<'_, H> {
             }
             Event::Begin { header, payload } => {
                 expect(header)?;
-                if let Ok(checked) = self.vector.field.check() {
-                    fields = checked.fields(header, &mut fields_out);
+                if let Ok(format) = self.vector.field.check() {
+                    fields = format.fields(header, &mut fields_out).ok_or("a short header")?;
                 }
                 if (fields, payload) != (wanted.0, wanted.1.len() as u64) || seen.streaming.is_some() {
                     return Err("another frame begins");
@@ -765,27 +944,27 @@ impl<H: Header + Copy> Reader<'_, H> {
         Ok(())
     }
 
-    fn ended(&self, decoder: &mut Decoder<H, &mut [u8]>, seen: &Seen) -> Result<(), &'static str> {
+    fn ended(&self, decoder: &mut Decoder<F, Memory>, seen: &Seen) -> Result<(), &'static str> {
         if seen.frames != self.vector.frames.len() {
             return Err("frames are missing");
         }
-        let end = decoder.finish();
+        let end = decoder.end_of_input();
         let right = match (self.vector.end, end) {
             (End::Clean, Ok(())) => seen.error.is_none(),
             (End::Truncated { have, want }, Err(end)) => {
                 seen.error.is_none()
                     && match end {
-                        FinishError::Truncated { have: h, want: w } if self.way == Way::Stream => {
+                        EndError::Truncated { have: h, want: w } if self.way.is_in_pieces() => {
                             h == have && w <= want
                         }
-                        FinishError::TruncatedPayload { missing } if self.way == Way::Stream => {
+                        EndError::TruncatedPayload { missing } if self.way.is_in_pieces() => {
                             missing == (want - have) as u64
                         }
-                        _ => end == FinishError::Truncated { have, want },
+                        _ => end == EndError::Truncated { have, want },
                     }
             }
-            (End::Refused(error), Err(FinishError::Protocol(last))) => {
-                self.same_error(seen.error, error) && self.same_error(Some(last), error)
+            (End::Refused(error), Err(EndError::Unread { bytes })) => {
+                seen.error == Some(error) && decoder.poll() == Err(error) && bytes == decoder.buffered()
             }
             _ => false,
         };
@@ -795,21 +974,9 @@ impl<H: Header + Copy> Reader<'_, H> {
         if decoder.is_mid_frame() != matches!(self.vector.end, End::Truncated { .. }) {
             return Err("wrong about whether a frame is under way");
         }
-        if decoder.frames() as usize != self.vector.frames.len() {
+        if decoder.stats().frames as usize != self.vector.frames.len() {
             return Err("the frames were counted wrong");
         }
         Ok(())
-    }
-
-    fn same_error(&self, seen: Option<DecodeError>, wanted: DecodeError) -> bool {
-        match (seen, wanted) {
-            // `finish` knows no limit but that of whole frames.
-            (Some(DecodeError::TooLong { declared, .. }), DecodeError::TooLong { declared: wanted, .. })
-                if self.way == Way::Stream =>
-            {
-                declared == wanted
-            }
-            _ => seen == Some(wanted),
-        }
     }
 }

@@ -4,7 +4,9 @@
 
 use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
-use ringframe::{Checked, Decoder, EncodeError, Endian, Header, LengthField, Status, Width, encode_parts};
+use ringframe::{
+    Decoder, EncodeError, Endian, Format, LengthField, RuntimeFormat, Status, Width, encode_with,
+};
 use tokio_util::codec::length_delimited::Builder;
 use tokio_util::codec::{Decoder as _, Encoder as _, LengthDelimitedCodec};
 
@@ -13,7 +15,7 @@ const CASES: usize = 100_000;
 /// A description that both can have, and a limit that both understand in the same way.
 struct Case {
     field: LengthField,
-    format: Checked,
+    format: RuntimeFormat,
     width: usize,
     /// The largest length value that passes.
     max_value: u64,
@@ -141,22 +143,22 @@ fn by_tokio(case: &Case, chunks: &[&[u8]]) -> Outcome {
 }
 
 fn by_ringframe(case: &Case, chunks: &[&[u8]], pull: bool) -> Outcome {
-    let store = vec![0; (case.limit as usize).max(case.format.max_len())];
+    let store = vec![0; (case.limit as usize).max(case.format.max_header())];
     let mut decoder = Decoder::try_new(case.format.with_limit(case.limit), store).unwrap();
     let mut outcome = Outcome { payloads: vec![], failed: false, clean: false };
     for mut chunk in chunks.iter().copied() {
         loop {
-            if pull && let Ok(Status::Need(_)) = decoder.poll() {
+            if pull && let Ok(Status::Missing(_)) = decoder.poll() {
                 let space = decoder.space();
                 let n = space.len().min(chunk.len());
                 space[..n].copy_from_slice(&chunk[..n]);
                 chunk = &chunk[n..];
-                decoder.commit(n).unwrap();
+                decoder.filled(n).unwrap();
                 if n == 0 {
                     break;
                 }
             }
-            let frame = if pull { decoder.next_frame() } else { decoder.decode(&mut chunk) };
+            let frame = if pull { decoder.take_frame() } else { decoder.next_frame(&mut chunk) };
             match frame {
                 Ok(Some(frame)) => outcome.payloads.push(frame.payload().to_vec()),
                 Ok(None) if chunk.is_empty() => break,
@@ -168,7 +170,7 @@ fn by_ringframe(case: &Case, chunks: &[&[u8]], pull: bool) -> Outcome {
             }
         }
     }
-    outcome.clean = decoder.finish().is_ok();
+    outcome.clean = decoder.end_of_input().is_ok();
     outcome
 }
 
@@ -228,7 +230,7 @@ fn encodes_what_tokio_util_encodes() {
         let fields: Vec<u8> = (0..case.field.offset).map(|_| rng.u8(..)).collect();
 
         let mut ours = [0; 400];
-        let encoded = encode_parts(&case.format, &fields, &[&payload], &mut ours);
+        let encoded = encode_with(&case.format, &fields, &[&payload], &mut ours);
         // tokio-util counts its limit here in payload bytes, elsewhere in length values: none is set.
         let mut codec = case.tokio();
         codec.set_max_frame_length(1000);

@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use proptest::prelude::*;
 use ringframe::{
-    Checked, DecodeError, EncodeError, Endian, FinishError, Header, HeaderError, LengthField, MAX_HEADER,
-    Parsed, Width, formats, length_field,
+    DecodeError, EncodeError, EndError, Endian, Format, HeaderError, LengthField, MAX_HEADER, Parsed,
+    RuntimeFormat, Trailer, Width, formats, length_field,
 };
 use ringframe_io::tokio::codec::{Codec, OwnedFrame, WithFields};
 use ringframe_io::{ReadError, WriteError};
@@ -84,14 +84,14 @@ mod vectors {
     use super::*;
 
     /// The frames' fields and payloads, and the end, of a wire in these chunks.
-    fn check<H: Header + Copy>(vector: &Vector, format: H, chunks: &[&[u8]]) {
+    fn check<F: Format + Copy>(vector: &Vector, format: F, chunks: &[&[u8]]) {
         let described = vector.field.check().unwrap();
         let limit = vector.limit.unwrap_or(STORE as u64);
-        let (frames, end) = decode(&mut Codec::with_headers(format).max_frame(limit), chunks);
+        let (frames, end) = decode(&mut Codec::with_headers(format).with_limit(limit), chunks);
         let what = format!("{:?} in {chunks:?}", vector.name);
         assert_eq!(frames.len(), vector.frames.len(), "{what}");
         for (frame, (fields, payload)) in frames.iter().zip(vector.frames) {
-            assert_eq!(described.fields(frame.header(), &mut [0; MAX_HEADER]), *fields, "{what}");
+            assert_eq!(described.fields(frame.header(), &mut [0; MAX_HEADER]), Some(*fields), "{what}");
             assert_eq!(frame.payload(), *payload, "{what}");
         }
         match (vector.end, end) {
@@ -99,7 +99,7 @@ mod vectors {
             (End::Refused(expected), Err(error)) => assert_eq!(protocol(&error), expected, "{what}"),
             (End::Truncated { have, want }, Err(error)) => {
                 assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
-                let expected = FinishError::Truncated { have, want };
+                let expected = EndError::Truncated { have, want };
                 assert!(
                     matches!(read_error(&error), ReadError::Truncated(e) if *e == expected),
                     "{what}: {error}"
@@ -108,11 +108,11 @@ mod vectors {
             (expected, end) => panic!("{what}: {end:?} instead of {expected:?}"),
         }
         // A codec that gives payloads gives the same ones.
-        let (payloads, _) = decode(&mut Codec::new(format).max_frame(limit), chunks);
+        let (payloads, _) = decode(&mut Codec::new(format).with_limit(limit), chunks);
         assert!(payloads.iter().zip(&frames).all(|(payload, frame)| payload == frame.payload()), "{what}");
     }
 
-    fn every_cut<H: Header + Copy>(vector: &Vector, format: H) {
+    fn every_cut<F: Format + Copy>(vector: &Vector, format: F) {
         let wire = vector.wire;
         check(vector, format, &[wire]);
         check(vector, format, &wire.chunks(1).collect::<Vec<_>>());
@@ -125,8 +125,8 @@ mod vectors {
     }
 
     /// The frames go to the wire, and the wire's frames as they came.
-    fn encodes<H: Header + Copy>(vector: &Vector, format: H) {
-        let mut codec = Codec::with_headers(format).max_frame(vector.limit.unwrap_or(STORE as u64));
+    fn encodes<F: Format + Copy>(vector: &Vector, format: F) {
+        let mut codec = Codec::with_headers(format).with_limit(vector.limit.unwrap_or(STORE as u64));
         let mut buffer = BytesMut::new();
         for (fields, payload) in vector.frames {
             codec.encode(WithFields(fields, payload), &mut buffer).unwrap();
@@ -151,7 +151,7 @@ mod vectors {
 
     #[test]
     fn every_vector_as_a_type() {
-        fn as_type<H: Header + Copy>(field: LengthField, format: H) {
+        fn as_type<F: Format + Copy>(field: LengthField, format: F) {
             let mut count = 0;
             for vector in VECTORS.iter().filter(|vector| vector.field == field) {
                 every_cut(vector, format);
@@ -161,65 +161,49 @@ mod vectors {
             assert!(count > 0, "no vector for {field:?}");
         }
         macro_rules! types {
-            ($($format:expr),*) => {$(
-                let format = $format;
-                as_type(field_of(&format), format);
+            ($($format:ident),*) => {$(
+                as_type($format::FIELD, $format);
             )*};
         }
-        fn field_of<H: ringframe::ConstLengthField>(_: &H) -> LengthField {
-            H::FIELD
-        }
-        types!(
-            formats::U_8,
-            formats::U16_BE,
-            formats::U16_LE,
-            formats::U24_BE,
-            formats::U24_LE,
-            formats::U32_BE,
-            formats::U32_LE,
-            formats::U64_BE,
-            formats::U64_LE,
-            formats::VARINT,
-            length_field!(offset = 1, width = varint_mqtt),
-            length_field!(width = 3, header = 9, adjust = 6)
-        );
+        use formats::{U8, U16Be, U16Le, U24Be, U24Le, U32Be, U32Le, U64Be, U64Le, Varint64};
+        length_field! { struct OfMqtt(offset: 1, width: Varint28); }
+        length_field! { struct Long(width: U24, header: Some(9), adjust: 6); }
+        types!(U8, U16Be, U16Le, U24Be, U24Le, U32Be, U32Le, U64Be, U64Le, Varint64, OfMqtt, Long);
     }
 
     /// Two magic bytes, a length, and a checksum over all of them.
     #[derive(Clone, Copy)]
     struct Sealed;
 
-    impl Header for Sealed {
-        const MAX_LEN: Option<usize> = Some(5);
+    impl Format for Sealed {
+        type Trailer = ();
 
-        fn min_len(&self) -> usize {
-            2
-        }
-
-        fn max_len(&self) -> usize {
+        fn max_header(&self) -> usize {
             5
         }
 
         fn parse(&self, prefix: &[u8]) -> Result<Parsed, HeaderError> {
             match *prefix {
                 [b'R', b'F', high, low, sum, ..] if sum == high ^ low => {
-                    Ok(Parsed::Frame { header: 5, frame: 5 + u64::from(u16::from_be_bytes([high, low])) })
+                    Ok(Parsed::Frame { header: 5, payload: u16::from_be_bytes([high, low]).into() })
                 }
                 [b'R', b'F', _, _, _, ..] => Err(HeaderError::Refused("its checksum is another one")),
-                [b'R', b'F', ..] => Ok(Parsed::Need(5)),
+                [b'R', b'F', ..] => Ok(Parsed::Incomplete { total: 5 }),
+                [] | [b'R'] => Ok(Parsed::Incomplete { total: prefix.len() + 1 }),
                 _ => Err(HeaderError::Refused("it does not begin with RF")),
             }
         }
 
-        fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) -> Result<usize, EncodeError> {
-            let length = u16::try_from(payload).map_err(|_| EncodeError::Unrepresentable { payload })?;
+        fn header_len(&self, fields: &[u8], payload: u64) -> Result<usize, EncodeError> {
             if !fields.is_empty() {
                 return Err(EncodeError::Fields { given: fields.len(), wanted: 0 });
             }
-            let [high, low] = length.to_be_bytes();
-            let room = out.first_chunk_mut().ok_or(EncodeError::Refused("no room for a header"))?;
-            *room = [b'R', b'F', high, low, high ^ low];
-            Ok(5)
+            u16::try_from(payload).map(|_| 5).map_err(|_| EncodeError::Unrepresentable { payload })
+        }
+
+        fn write(&self, _: &[u8], payload: u64, out: &mut [u8]) {
+            let [high, low] = (payload as u16).to_be_bytes();
+            out.copy_from_slice(&[b'R', b'F', high, low, high ^ low]);
         }
     }
 
@@ -240,6 +224,101 @@ mod vectors {
         assert_eq!(refused.0, [&b"x"[..]]);
         let expected = DecodeError::Header(HeaderError::Refused("its checksum is another one"));
         assert_eq!(protocol(&refused.1.unwrap_err()), expected);
+    }
+
+    /// The sum of all bytes before it.
+    #[derive(Clone, Copy, Default)]
+    struct Sum(u16);
+
+    impl Trailer for Sum {
+        const MAX_LEN: usize = 2;
+
+        fn update(&mut self, bytes: &[u8]) {
+            self.0 = bytes.iter().fold(self.0, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+        }
+
+        fn write(&self, out: &mut [u8]) {
+            out.copy_from_slice(&self.0.to_be_bytes());
+        }
+
+        fn matches(&self, received: &[u8]) -> bool {
+            received == self.0.to_be_bytes()
+        }
+    }
+
+    /// A length of one byte, a payload, and the sum.
+    #[derive(Clone, Copy)]
+    struct Summed;
+
+    impl Format for Summed {
+        type Trailer = Sum;
+
+        fn max_header(&self) -> usize {
+            formats::U_8.max_header()
+        }
+
+        fn parse(&self, prefix: &[u8]) -> Result<Parsed, HeaderError> {
+            formats::U_8.parse(prefix)
+        }
+
+        fn header_len(&self, fields: &[u8], payload: u64) -> Result<usize, EncodeError> {
+            formats::U_8.header_len(fields, payload)
+        }
+
+        fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) {
+            formats::U_8.write(fields, payload, out);
+        }
+    }
+
+    #[test]
+    fn a_trailer_is_written_compared_and_cut_off() {
+        let mut codec = Codec::with_headers(Summed);
+        let mut wire = BytesMut::new();
+        for payload in [&b"one"[..], b"", &[0xff; 100]] {
+            codec.encode(payload, &mut wire).unwrap();
+        }
+        let sum = 100 + 100 * 0xff;
+        let expected = [&b"\x03one\x01\x45\0\0\0\x64"[..], &[0xff; 100], &u16::to_be_bytes(sum)].concat();
+        assert_eq!(wire, expected);
+        for b in 0..=wire.len() {
+            let (frames, end) = decode(&mut codec, cut(&wire, &[b]));
+            end.unwrap();
+            let [one, empty, large] = <[OwnedFrame; 3]>::try_from(frames).unwrap();
+            assert_eq!((one.header(), one.payload(), one.bytes()), (&b"\x03"[..], &b"one"[..], &wire[..6]));
+            assert_eq!(one.as_frame().bytes(), &wire[..6]);
+            assert_eq!(empty.payload(), b"");
+            // Passed on, they are as they came. Their payloads are without the trailer.
+            let mut passed_on = BytesMut::new();
+            for frame in [one.clone(), empty.clone(), large.clone()] {
+                codec.encode(frame, &mut passed_on).unwrap();
+            }
+            assert_eq!(passed_on, wire);
+            assert_eq!(one.clone().into_bytes(), wire[..6]);
+            assert_eq!((one.into_payload(), empty.into_payload()), (b"one"[..].into(), b""[..].into()));
+            assert_eq!(large.into_payload(), [0xff; 100][..]);
+            let (payloads, end) = decode(&mut Codec::new(Summed), cut(&wire, &[b]));
+            end.unwrap();
+            assert_eq!(payloads, [&b"one"[..], b"", &[0xff; 100]]);
+        }
+        // A damaged one is an error that stays, and one that is cut off is truncated.
+        for damaged in 1..6 {
+            let mut wire = wire.clone();
+            wire[damaged] ^= 1;
+            let (frames, end) = decode(&mut codec, [&wire]);
+            assert!(frames.is_empty());
+            assert_eq!(protocol(&end.unwrap_err()), DecodeError::Corrupt);
+        }
+        let (_, end) = decode(&mut codec, [&wire[..5]]);
+        let error = end.unwrap_err();
+        let truncated = EndError::Truncated { have: 5, want: 6 };
+        assert!(matches!(read_error(&error), ReadError::Truncated(e) if *e == truncated), "{error}");
+        // The limit counts it.
+        codec.set_limit(6);
+        codec.encode(&b"one"[..], &mut BytesMut::new()).unwrap();
+        let mut buffer = BytesMut::new();
+        let error = codec.encode(&b"four"[..], &mut buffer).unwrap_err();
+        assert_eq!(encode_error(&error), EncodeError::TooLong { frame: 7, limit: 6 });
+        assert!(buffer.is_empty());
     }
 
     /// A frame that is one's own has what a lent one has, typed messages too.
@@ -265,7 +344,7 @@ mod vectors {
         let mut buffer = BytesMut::new();
         let error = Codec::new(formats::U_8).encode(frame.clone(), &mut buffer).unwrap_err();
         assert_eq!(encode_error(&error), EncodeError::Refused("it is not a frame of this wire format"));
-        let error = Codec::new(formats::U16_BE).max_frame(3).encode(frame, &mut buffer).unwrap_err();
+        let error = Codec::new(formats::U16_BE).with_limit(3).encode(frame, &mut buffer).unwrap_err();
         assert_eq!(encode_error(&error), EncodeError::TooLong { frame: 4, limit: 3 });
         assert!(buffer.is_empty());
     }
@@ -468,7 +547,7 @@ mod differential {
         }
 
         /// As the table in the docs has it.
-        fn format(&self) -> Checked {
+        fn format(&self) -> RuntimeFormat {
             LengthField {
                 offset: self.offset,
                 width: match self.width {
@@ -491,8 +570,8 @@ mod differential {
             (self.max_value as i64 + self.adjustment) as u64 + self.skipped() as u64
         }
 
-        fn ours(&self) -> Codec<Checked, OwnedFrame> {
-            Codec::with_headers(self.format()).max_frame(self.limit())
+        fn ours(&self) -> Codec<RuntimeFormat, OwnedFrame> {
+            Codec::with_headers(self.format()).with_limit(self.limit())
         }
 
         fn theirs(&self) -> LengthDelimitedCodec {
@@ -638,7 +717,7 @@ mod differential {
                     if their_end.is_ok()
                         && matches!(
                             read_error(&error),
-                            ReadError::Truncated(FinishError::Truncated { have, .. }) if *have == skip
+                            ReadError::Truncated(EndError::Truncated { have, .. }) if *have == skip
                         ) => {}
                 end => prop_assert_eq!(end.is_ok(), their_end.is_ok(), "{:?}, {:?}", end, their_end),
             }
@@ -657,7 +736,7 @@ mod differential {
             codec.set_max_frame_length(most as usize);
             let they = codec.encode(&payload[..], &mut theirs);
             let mut ours = BytesMut::new();
-            let mut codec = Codec::new(settings.format()).max_frame(most + settings.width as u64);
+            let mut codec = Codec::new(settings.format()).with_limit(most + settings.width as u64);
             let we = codec.encode(&payload, &mut ours);
             prop_assert_eq!(we.is_ok(), they.is_ok(), "{:?}, {:?}", we, they);
             prop_assert_eq!(ours, theirs);
@@ -674,13 +753,13 @@ mod pitfalls {
         set(&mut LengthDelimitedCodec::builder()).new_codec()
     }
 
-    fn adjusted(adjust: i64) -> Checked {
+    fn adjusted(adjust: i64) -> RuntimeFormat {
         LengthField { adjust, ..LengthField::DEFAULT }.check().unwrap()
     }
 
     /// A frame of exactly the limit goes out and comes in, one byte more does neither.
-    fn keeps_its_limit<H: Header + Copy>(format: H, limit: u64, largest: usize) {
-        let mut codec = Codec::new(format).max_frame(limit);
+    fn keeps_its_limit<F: Format + Copy>(format: F, limit: u64, largest: usize) {
+        let mut codec = Codec::new(format).with_limit(limit);
         let mut wire = BytesMut::new();
         codec.encode(vec![7; largest], &mut wire).unwrap();
         assert_eq!(wire.len() as u64, limit);
@@ -717,7 +796,7 @@ mod pitfalls {
 
         keeps_its_limit(adjusted(100), 114, 110);
         let too_long = DecodeError::TooLong { declared: 114, limit: 10 };
-        let (_, end) = decode(&mut Codec::new(adjusted(100)).max_frame(10), [[0, 0, 0, 10]]);
+        let (_, end) = decode(&mut Codec::new(adjusted(100)).with_limit(10), [[0, 0, 0, 10]]);
         assert_eq!(protocol(&end.unwrap_err()), too_long);
     }
 
@@ -725,12 +804,45 @@ mod pitfalls {
     #[test]
     fn the_limit_counts_the_whole_frame() {
         keeps_its_limit(formats::U32_BE, 14, 10);
-        keeps_its_limit(formats::VARINT, 202, 200);
-        // One that the format brings is kept, and can be set anew.
+        keeps_its_limit(formats::VARINT64, 202, 200);
+        // One that the format brings is kept. Another can be set, and never widens that.
         let mut codec = Codec::new(formats::U_8.with_limit(3));
         assert!(codec.encode("abc", &mut BytesMut::new()).is_err());
-        codec.set_max_frame(4);
+        codec.set_limit(4);
+        let error = codec.encode("abc", &mut BytesMut::new()).unwrap_err();
+        assert_eq!(encode_error(&error), EncodeError::TooLong { frame: 4, limit: 3 });
+        assert_eq!(codec.format().limit(), Some(3));
+        // Within it, it can be set anew.
+        let mut codec = Codec::new(formats::U_8.with_limit(5)).with_limit(3);
+        assert!(codec.encode("abc", &mut BytesMut::new()).is_err());
+        codec.set_limit(4);
         codec.encode("abc", &mut BytesMut::new()).unwrap();
+        assert!(codec.encode("abcd", &mut BytesMut::new()).is_err());
+        codec.set_limit(100);
+        codec.encode("abcd", &mut BytesMut::new()).unwrap();
+        assert!(codec.encode("abcde", &mut BytesMut::new()).is_err());
+        // The default is none of the format's own.
+        let mut codec = Codec::new(formats::U32_BE).with_limit(9 << 20);
+        codec.encode(vec![7; (9 << 20) - 4], &mut BytesMut::new()).unwrap();
+    }
+
+    /// A format that names the largest limit there is has one. It does not get the default of 8 MiB.
+    #[test]
+    fn an_explicit_limit_of_u64_max_is_no_default() {
+        let large = vec![7; (8 << 20) + 1];
+        let declared = [1, 0, 0, 0];
+        let mut unlimited = Codec::new(formats::U32_BE.with_limit(u64::MAX));
+        assert_eq!(unlimited.format().limit(), Some(u64::MAX));
+        unlimited.encode(&large, &mut BytesMut::new()).unwrap();
+        assert!(unlimited.decode(&mut BytesMut::from(&declared[..])).unwrap().is_none());
+
+        let mut by_default = Codec::new(formats::U32_BE);
+        assert_eq!(by_default.format().limit(), Some(8 << 20));
+        let error = by_default.encode(&large, &mut BytesMut::new()).unwrap_err();
+        assert_eq!(encode_error(&error), EncodeError::TooLong { frame: (8 << 20) + 5, limit: 8 << 20 });
+        let error = by_default.decode(&mut BytesMut::from(&declared[..])).unwrap_err();
+        let too_long = DecodeError::TooLong { declared: (1 << 24) + 4, limit: 8 << 20 };
+        assert_eq!(protocol(&error), too_long);
     }
 
     /// With an offset of 2 the original's encoder leaves the two bytes out, and its decoder then takes the payload for a
@@ -743,7 +855,7 @@ mod pitfalls {
         assert_eq!(wire, b"\0\x05hello"[..]);
         assert!(decode(&mut codec, [&wire]).1.is_err());
 
-        let mut codec = Codec::with_headers(length_field!(offset = 2, width = 2));
+        let mut codec = Codec::with_headers(length_field!(offset: 2, width: U16));
         let mut wire = BytesMut::new();
         codec.encode(WithFields(b"\xca\xfe", "hello"), &mut wire).unwrap();
         assert_eq!(wire, b"\xca\xfe\0\x05hello"[..]);
@@ -768,7 +880,7 @@ mod pitfalls {
         assert_eq!(buffer, b"\0\0"[..]);
 
         let (frames, end) =
-            decode(&mut Codec::with_headers(length_field!(width = 2, adjust = -2)), [b"\0\0"]);
+            decode(&mut Codec::with_headers(length_field!(width: U16, adjust: -2)), [b"\0\0"]);
         assert!(frames.is_empty());
         let shorter = HeaderError::ShorterThanHeader { value: 0, header: 2 };
         assert_eq!(protocol(&end.unwrap_err()), DecodeError::Header(shorter));
@@ -781,8 +893,8 @@ mod pitfalls {
         let mut codec = theirs(|builder| builder.num_skip(60).max_frame_length(10));
         assert!(codec.decode(&mut BytesMut::from(&[0xff; 59][..])).unwrap().is_none());
 
-        let format = length_field!(header = 60, adjust = 56);
-        let mut codec = Codec::with_headers(format).max_frame(70);
+        let format = length_field!(header: Some(60), adjust: 56);
+        let mut codec = Codec::with_headers(format).with_limit(70);
         assert!(codec.decode(&mut BytesMut::from(&[0xff; 3][..])).unwrap().is_none());
         assert!(codec.decode(&mut BytesMut::from(&[0xff; 4][..])).is_err());
     }
@@ -796,10 +908,7 @@ mod pitfalls {
         let error = decode(&mut Codec::new(formats::U32_BE), wire).1.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
         assert_eq!(error.to_string(), "the stream ended inside a frame: 4 bytes of at least 9 arrived");
-        assert!(matches!(
-            read_error(&error),
-            ReadError::Truncated(FinishError::Truncated { have: 4, want: 9 })
-        ));
+        assert!(matches!(read_error(&error), ReadError::Truncated(EndError::Truncated { have: 4, want: 9 })));
     }
 
     /// `FramedRead` says `Err, None, Err, None`, whatever its codec. What follows an error is never a frame.
@@ -840,7 +949,7 @@ mod pitfalls {
     /// reserves next to nothing (CVE-2026-25541: `BytesMut::reserve`).
     #[test]
     fn asynchronous_codec_a_length_of_all_ones() {
-        let mut codec = Codec::new(formats::U64_BE).max_frame(u64::MAX);
+        let mut codec = Codec::new(formats::U64_BE).with_limit(u64::MAX);
         let error = codec.decode(&mut BytesMut::from(&[0xff; 8][..])).unwrap_err();
         assert_eq!(protocol(&error), DecodeError::Header(HeaderError::Overflow { value: u64::MAX }));
         let error = codec.decode(&mut BytesMut::from(&[0xff, 0, 0, 0, 0, 0, 0, 0][..])).unwrap_err();

@@ -5,40 +5,45 @@ use std::cell::Cell;
 
 use ringframe::formats::*;
 use ringframe::{
-    DecodeError, Decoder, EncodeError, Encoder, Endian, Event, FinishError, Header, HeaderError, LengthField,
-    Parsed, Status, Store, Width, encode, encode_parts, length_field,
+    ConfigError, DecodeError, Decoder, EncodeError, Encoder, EncoderParts, EndError, Endian, Event, Format,
+    HeaderError, LengthField, Parsed, StaticFormat, Status, Store, Width, encode, encode_header, encode_with,
+    length_field, peek,
 };
 
 /// All payloads that are whole in `chunk` or with it.
-fn payloads<H: Header, B: Store>(decoder: &mut Decoder<H, B>, mut chunk: &[u8]) -> Vec<Vec<u8>> {
+fn payloads<F: Format, S: Store>(decoder: &mut Decoder<F, S>, mut chunk: &[u8]) -> Vec<Vec<u8>> {
     let mut seen = vec![];
-    while let Some(frame) = decoder.decode(&mut chunk).unwrap() {
+    while let Some(frame) = decoder.next_frame(&mut chunk).unwrap() {
         seen.push(frame.payload().to_vec());
     }
     seen
 }
 
 /// Any format, with its calls of `parse` counted.
-struct Counted<H> {
-    format: H,
+struct Counted<F> {
+    format: F,
     parses: Cell<usize>,
 }
 
-impl<H> Counted<H> {
-    fn new(format: H) -> Self {
+impl<F> Counted<F> {
+    fn new(format: F) -> Self {
         Self { format, parses: Cell::new(0) }
     }
 }
 
-impl<H: Header> Header for Counted<H> {
-    const MAX_LEN: Option<usize> = H::MAX_LEN;
+impl<F: Format> Format for Counted<F> {
+    type Trailer = F::Trailer;
 
-    fn min_len(&self) -> usize {
-        self.format.min_len()
+    fn max_header(&self) -> usize {
+        self.format.max_header()
     }
 
-    fn max_len(&self) -> usize {
-        self.format.max_len()
+    fn min_header(&self) -> usize {
+        self.format.min_header()
+    }
+
+    fn limit(&self) -> Option<u64> {
+        self.format.limit()
     }
 
     fn parse(&self, prefix: &[u8]) -> Result<Parsed, HeaderError> {
@@ -46,9 +51,17 @@ impl<H: Header> Header for Counted<H> {
         self.format.parse(prefix)
     }
 
-    fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) -> Result<usize, EncodeError> {
-        self.format.write(fields, payload, out)
+    fn header_len(&self, fields: &[u8], payload: u64) -> Result<usize, EncodeError> {
+        self.format.header_len(fields, payload)
     }
+
+    fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) {
+        self.format.write(fields, payload, out);
+    }
+}
+
+impl<F: StaticFormat> StaticFormat for Counted<F> {
+    const MAX_HEADER: usize = F::MAX_HEADER;
 }
 
 /// Boundaries: too long, too short, too often.
@@ -63,9 +76,9 @@ mod limits {
         for cut in 0..=wire.len() {
             let (first, second) = wire.split_at(cut);
             let (mut seen, mut skipped) = (vec![], 0);
-            let mut decoder = Decoder::new(U_8, [0; 8]);
+            let mut decoder = Decoder::new(U_8.with_limit(100), [0; 8]);
             for mut chunk in [first, second] {
-                while let Some(event) = decoder.event(&mut chunk, 100).unwrap() {
+                while let Some(event) = decoder.next_event(&mut chunk).unwrap() {
                     match event {
                         Event::Frame(frame) => seen.push(frame.payload().to_vec()),
                         Event::Begin { payload, .. } => skipped += decoder.discard().min(payload),
@@ -74,16 +87,16 @@ mod limits {
                 }
             }
             assert_eq!((skipped, seen), (19, vec![b"ok".to_vec()]), "cut at {cut}");
-            assert_eq!((decoder.finish(), decoder.frames()), (Ok(()), 2));
+            assert_eq!((decoder.end_of_input(), decoder.stats().frames), (Ok(()), 2));
 
-            // By `decode` it is an error, and nothing behind it is taken for a frame.
-            let mut decoder = Decoder::new(U_8, [0; 8]);
+            // By `next_frame` it is an error, and nothing after it is taken for a frame, whatever the limit.
+            let mut decoder = Decoder::new(U_8.with_limit(if cut % 2 == 0 { 8 } else { 100 }), [0; 8]);
             let error = Err(DecodeError::TooLong { declared: 20, limit: 8 });
             for mut chunk in [first, second] {
                 if cut > 0 || !chunk.is_empty() {
                     for _ in 0..3 {
                         let expected = if decoder.buffered() + chunk.len() == 0 { Ok(None) } else { error };
-                        assert_eq!(decoder.decode(&mut chunk), expected);
+                        assert_eq!(decoder.next_frame(&mut chunk), expected);
                     }
                 }
             }
@@ -93,7 +106,7 @@ mod limits {
     /// tokio#4815: with an adjustment of -4 and a limit of 10 it rejects its own largest frame.
     #[test]
     fn tokio_4815_own_largest_frame() {
-        let format = length_field!(adjust = -4).with_limit(10);
+        let format = length_field!(adjust: -4).with_limit(10);
         let mut wire = [0; 16];
         assert_eq!(
             encode(&format, b"seven77", &mut wire),
@@ -106,9 +119,9 @@ mod limits {
     /// tokio#4815: with an adjustment of +100 and a limit of 10 it lets 110 bytes through.
     #[test]
     fn tokio_4815_limit_is_after_the_adjustment() {
-        let mut decoder = Decoder::new(length_field!(adjust = 100).with_limit(10), [0; 256]);
+        let mut decoder = Decoder::new(length_field!(adjust: 100).with_limit(10), [0; 256]);
         let error = DecodeError::TooLong { declared: 110, limit: 10 };
-        assert_eq!(decoder.decode(&mut &b"\0\0\0\x06"[..]), Err(error));
+        assert_eq!(decoder.next_frame(&mut &b"\0\0\0\x06"[..]), Err(error));
     }
 
     /// tokio#8275, asynchronous-codec, wire-codec 1.1.0, memberlist#167: a length was cut off to `usize`, or
@@ -118,24 +131,32 @@ mod limits {
         for (value, behind) in
             [(u64::MAX, 1), (u64::MAX - 7, 1), (u64::MAX - 8, 0), (1 << 63, 0), (1 << 32, 0)]
         {
-            let mut decoder = Decoder::new(U64_BE, [0; 64]);
             let expected = if behind > 0 {
                 DecodeError::Header(HeaderError::Overflow { value })
             } else {
                 DecodeError::TooLong { declared: value + 8, limit: 64 }
             };
-            assert_eq!(decoder.decode(&mut &value.to_be_bytes()[..]), Err(expected));
+            // Without a named limit, the store is the limit of events, too.
+            let mut decoder = Decoder::new(U64_BE, [0; 64]);
+            assert_eq!(decoder.next_event(&mut &value.to_be_bytes()[..]), Err(expected));
+            assert_eq!(decoder.take_frame(), Err(expected));
             // With the largest limit the frame is one to stream, if it is one at all.
-            let (end, event) = (decoder.finish(), decoder.next_event(u64::MAX));
-            assert_eq!(end, Err(FinishError::Protocol(expected)));
+            let mut decoder = Decoder::new(U64_BE.with_limit(u64::MAX), [0; 64]);
+            assert_eq!(decoder.next_frame(&mut &value.to_be_bytes()[..]), Err(expected));
+            let (end, event) = (decoder.end_of_input(), decoder.take_event());
+            assert_eq!(end, Err(EndError::Unread { bytes: 8 }));
             match event {
                 Ok(Some(Event::Begin { payload, .. })) => assert_eq!((payload, behind), (value, 0)),
                 event => assert_eq!((event, behind), (Err(expected), 1)),
             }
             // What the decoder would not read the encoder does not write.
-            let begun = Encoder::new(U64_BE, [0; 64]).start(&[], value);
+            let begun = Encoder::new(U64_BE.with_limit(u64::MAX), [0; 64]).announce(&[], value);
             let unreadable = Err(EncodeError::Unrepresentable { payload: value });
             assert_eq!(begun, if behind > 0 { unreadable } else { Ok(()) });
+            // Without a named limit, what its own store could not hold neither.
+            let begun = Encoder::new(U64_BE, [0; 64]).announce(&[], value);
+            let too_long = Err(EncodeError::TooLong { frame: value.wrapping_add(8), limit: 64 });
+            assert_eq!(begun, if behind > 0 { unreadable } else { too_long });
         }
         for adjust in [i64::MAX, i64::MIN, -1, 1] {
             for value in [0, 1, (1u64 << 63) - 1, 1 << 63, u64::MAX] {
@@ -143,7 +164,7 @@ mod limits {
                     LengthField { width: Width::U64, adjust, ..LengthField::DEFAULT }.check().unwrap();
                 let mut decoder = Decoder::try_new(format, [0; 32]).unwrap();
                 let payload = i128::from(value) + i128::from(adjust);
-                let result = decoder.decode(&mut &value.to_be_bytes()[..]).map(|frame| frame.is_some());
+                let result = decoder.next_frame(&mut &value.to_be_bytes()[..]).map(|frame| frame.is_some());
                 let expected = match payload {
                     ..0 => Err(HeaderError::ShorterThanHeader { value, header: 8 }.into()),
                     0..=24 => Ok(payload == 0),
@@ -160,10 +181,10 @@ mod limits {
     /// netty#1798: a length shorter than its own header made a negative skip.
     #[test]
     fn netty_negative_skip() {
-        let mut decoder = Decoder::new(length_field!(width = 2, adjust = -12, header = 8), [0; 64]);
+        let mut decoder = Decoder::new(length_field!(width: U16, adjust: -12, header: Some(8)), [0; 64]);
         // 2 + 12 - 12 = 2 bytes of frame, 8 of header.
         let error = DecodeError::Header(HeaderError::ShorterThanHeader { value: 12, header: 8 });
-        assert_eq!(decoder.decode(&mut &b"\0\x0cabcdef"[..]), Err(error));
+        assert_eq!(decoder.next_frame(&mut &b"\0\x0cabcdef"[..]), Err(error));
         assert!(error.is_protocol());
         // The least value that holds its header.
         decoder.reset();
@@ -174,9 +195,9 @@ mod limits {
     #[test]
     fn no_value_is_a_sentinel() {
         for value in [0u32, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff] {
-            let mut decoder = Decoder::new(U32_BE, [0; 4]);
+            let mut decoder = Decoder::new(U32_BE.with_limit(u64::MAX), [0; 4]);
             let header = &value.to_be_bytes()[..];
-            match decoder.event(&mut &*header, u64::MAX).unwrap().unwrap() {
+            match decoder.next_event(&mut &*header).unwrap().unwrap() {
                 Event::Frame(frame) => assert_eq!((value, frame.payload()), (0, &b""[..])),
                 event => assert_eq!(event, Event::Begin { header, payload: value.into() }),
             }
@@ -190,29 +211,50 @@ mod limits {
         let mut decoder = Decoder::new(U32_BE, [0; 64]);
         let mut chunk = &b"\0\0\x10\0payload"[..];
         let error = Err(DecodeError::TooLong { declared: 4100, limit: 64 });
-        assert_eq!(decoder.decode(&mut chunk), error);
+        assert_eq!(decoder.next_frame(&mut chunk), error);
         assert_eq!((decoder.buffered(), chunk), (4, &b"payload"[..]));
         // The same where the length arrives in two pieces.
         for cut in 1..4 {
             decoder.reset();
-            assert_eq!(decoder.decode(&mut &b"\0\0\x10\0"[..cut]), Ok(None));
-            assert_eq!(decoder.decode(&mut &b"\0\0\x10\0"[cut..]), error);
+            assert_eq!(decoder.next_frame(&mut &b"\0\0\x10\0"[..cut]), Ok(None));
+            assert_eq!(decoder.next_frame(&mut &b"\0\0\x10\0"[cut..]), error);
         }
     }
 
-    /// A limit of the format holds for frames in pieces, too, however much the caller of `event` allows.
+    /// The limit of the format holds for frames in pieces, too, and for those that would fit the store. A
+    /// smaller one takes effect with the next frame.
     #[test]
     fn a_limit_of_the_format_holds_for_streams() {
         let wire = |payload: u32| [&payload.to_be_bytes()[..], &[0; 20]].concat();
-        let mut decoder = Decoder::new(U32_BE.with_limit(20), [0; 8]);
-        for (payload, allowed, expected) in
-            [(16, 1000, Ok(())), (17, 1000, Err(20)), (12, 16, Ok(())), (13, 16, Err(16)), (5, 1, Err(8))]
-        {
+        // The limit of the format itself, and one that is set on it, which counts only where it is smaller.
+        let mut decoder = Decoder::new(U32_BE.with_limit(20).with_limit(1000), [0; 8]);
+        for (payload, allowed, expected) in [
+            (16, 1000, Ok(())),
+            (17, 1000, Err(20)),
+            (12, 16, Ok(())),
+            (13, 16, Err(16)),
+            (5, 9, Ok(())),
+            (5, 8, Err(8)),
+            (4, 8, Ok(())),
+            (1, 4, Err(4)),
+            (0, 4, Ok(())),
+        ] {
             decoder.reset();
-            let result = decoder.event(&mut &wire(payload)[..4], allowed).map(drop);
+            decoder.set_limit(allowed).unwrap();
+            let result = decoder.next_event(&mut &wire(payload)[..4]).map(drop);
             let declared = u64::from(payload) + 4;
             assert_eq!(result, expected.map_err(|limit| DecodeError::TooLong { declared, limit }));
         }
+        assert_eq!(decoder.set_limit(3), Err(ConfigError::LimitTooSmall { limit: 3, needed: 4 }));
+
+        // A frame whose length was accepted keeps the limit that it was accepted under.
+        let mut decoder = Decoder::new(U32_BE.with_limit(20), [0; 32]);
+        let mut chunk = &wire(10)[..8];
+        assert_eq!(decoder.next_frame(&mut chunk), Ok(None));
+        decoder.set_limit(4).unwrap();
+        assert_eq!(payloads(&mut decoder, &[0; 6]), [[0; 10]]);
+        let refused = Err(DecodeError::TooLong { declared: 14, limit: 4 });
+        assert_eq!(decoder.next_frame(&mut &wire(10)[..8]), refused);
     }
 
     /// RUSTSEC-2026-0258 (h2): a flood of empty frames, at a byte each. Whichever way they are taken, a frame is
@@ -223,28 +265,28 @@ mod limits {
         let flood = vec![0; FLOOD];
         let mut decoder = Decoder::new(Counted::new(U_8), [0; 4096]);
         for mut chunk in flood.chunks(1000) {
-            while let Some(frame) = decoder.decode(&mut chunk).unwrap() {
+            while let Some(frame) = decoder.next_frame(&mut chunk).unwrap() {
                 assert_eq!(frame.bytes(), [0]);
             }
             assert_eq!(decoder.buffered(), 0);
         }
-        assert_eq!(decoder.frames() as usize, FLOOD);
+        assert_eq!(decoder.stats().frames as usize, FLOOD);
         let looks = decoder.format().parses.get();
         // The end of each chunk is looked at, too.
         assert!(looks <= FLOOD + 5 * 100, "{looks} looks");
 
         let mut decoder = Decoder::new(Counted::new(U_8), [0; 4096]);
         let mut rest = &flood[..];
-        while let Status::Need(_) = decoder.poll().unwrap()
+        while let Status::Missing(_) = decoder.poll().unwrap()
             && !rest.is_empty()
         {
             let space = decoder.space();
             let n = space.len().min(rest.len());
-            decoder.commit(n).unwrap();
+            decoder.filled(n).unwrap();
             rest = &rest[n..];
-            while decoder.next_frame().unwrap().is_some() {}
+            while decoder.take_frame().unwrap().is_some() {}
         }
-        assert_eq!(decoder.frames() as usize, FLOOD);
+        assert_eq!(decoder.stats().frames as usize, FLOOD);
         let looks = decoder.format().parses.get();
         assert!(looks <= 2 * FLOOD, "{looks} looks");
     }
@@ -257,16 +299,16 @@ mod limits {
         // The second frame behind the flood fits the store, the third is one to be streamed.
         for (partial, length) in [(0, 0u16), (2, 4000), (100, 4000), (2000, 4000), (100, 5000), (2000, 5000)]
         {
-            let mut decoder = Decoder::new(Counted::new(U16_BE), [0; STORE]);
+            let mut decoder = Decoder::new(Counted::new(U16_BE.with_limit(10_000)), [0; STORE]);
             let space = decoder.space();
             space.fill(0);
             if let Some(header) = space[STORE - partial..].first_chunk_mut() {
                 *header = length.to_be_bytes();
             }
-            decoder.commit(STORE).unwrap();
+            decoder.filled(STORE).unwrap();
             let (frames, mut most) = ((STORE - partial) / 2, 0);
             for taken in 1..=frames {
-                assert!(matches!(decoder.next_event(10_000), Ok(Some(Event::Frame(_)))));
+                assert!(matches!(decoder.take_event(), Ok(Some(Event::Frame(_)))));
                 let space = decoder.space().len();
                 assert!(space <= 2 * taken);
                 most = most.max(space);
@@ -283,17 +325,17 @@ mod limits {
     fn a_fixed_buffer_is_not_overrun() {
         for value in 0..=255 {
             let mut memory = [0xcc; 48];
-            let mut decoder = Decoder::try_new(U_8, &mut memory[16..32]).unwrap();
+            let mut decoder = Decoder::try_new(U_8.with_limit(1000), &mut memory[16..32]).unwrap();
             let mut wire = [0xee; 80];
             wire[0] = value;
             for mut byte in wire.chunks(1) {
-                while let Ok(Some(_)) = decoder.event(&mut byte, u64::MAX) {}
+                while let Ok(Some(_)) = decoder.next_event(&mut byte) {}
             }
-            while let Ok(Status::Need(_)) = decoder.poll_event(1000) {
+            while let Ok(Status::Missing(_)) = decoder.poll() {
                 decoder.space().fill(0xee);
                 let n = decoder.space().len();
-                assert!(decoder.commit(n + 1).is_err());
-                decoder.commit(n).unwrap();
+                assert!(decoder.filled(n + 1).is_err());
+                decoder.filled(n).unwrap();
             }
             assert!(memory[..16].iter().chain(&memory[32..]).all(|&byte| byte == 0xcc));
         }
@@ -310,10 +352,10 @@ mod cuts {
     fn netty_and_vector_varint_split_anywhere() {
         let payload = vec![7; 20_000];
         let mut wire = vec![0; 20_010];
-        let n = encode(&VARINT, &payload, &mut wire).unwrap();
+        let n = encode(&VARINT64, &payload, &mut wire).unwrap();
         assert_eq!((n, &wire[..3]), (20_003, &b"\xa0\x9c\x01"[..]));
         for cut in (0..8).chain(19_990..20_003) {
-            let mut decoder = Decoder::try_new(VARINT, vec![0; 30_000]).unwrap();
+            let mut decoder = Decoder::try_new(VARINT64, vec![0; 30_000]).unwrap();
             let mut seen = payloads(&mut decoder, &wire[..cut]);
             assert!(seen.is_empty());
             seen.extend(payloads(&mut decoder, &wire[cut..n]));
@@ -331,7 +373,7 @@ mod cuts {
         let mut decoder = Decoder::new(Counted::new(U32_BE), [0; 5000]);
         let mut frames = 0;
         for mut byte in wire.chunks(1) {
-            frames += usize::from(decoder.decode(&mut byte).unwrap().is_some());
+            frames += usize::from(decoder.next_frame(&mut byte).unwrap().is_some());
             assert_eq!(decoder.is_mid_frame(), frames == 0);
         }
         assert_eq!(frames, 1);
@@ -340,11 +382,11 @@ mod cuts {
 
         let mut decoder = Decoder::new(Counted::new(U32_BE), [0; 5000]);
         for byte in wire {
-            assert!(matches!(decoder.poll(), Ok(Status::Need(n)) if n == decoder.need()));
+            assert!(matches!(decoder.poll(), Ok(Status::Missing(n)) if n == decoder.missing()));
             decoder.space()[0] = *byte;
-            decoder.commit(1).unwrap();
+            decoder.filled(1).unwrap();
         }
-        assert!(decoder.next_frame().unwrap().is_some());
+        assert!(decoder.take_frame().unwrap().is_some());
         let looks = decoder.format().parses.get();
         assert!(looks <= 8, "{looks} looks at one frame");
     }
@@ -404,13 +446,13 @@ mod cuts {
                 let n = space.len().min(rest.len());
                 space[..n].copy_from_slice(&rest[..n]);
                 rest = &rest[n..];
-                decoder.commit(n).unwrap();
-                match decoder.next_frame().unwrap() {
+                decoder.filled(n).unwrap();
+                match decoder.take_frame().unwrap() {
                     Some(frame) => seen.push(frame.payload().len()),
                     None => assert!(n > 0, "stalled over {store} bytes"),
                 }
             }
-            assert_eq!((seen, decoder.finish()), (expected, Ok(())));
+            assert_eq!((seen, decoder.end_of_input()), (expected, Ok(())));
         }
     }
 
@@ -431,7 +473,7 @@ mod cuts {
                 expected.push(n as u8);
                 expected.extend(&payload[..n]);
             }
-            let (_, store, pending) = encoder.into_parts();
+            let EncoderParts { store, pending, .. } = encoder.into_parts();
             assert_eq!(store[pending], expected, "{released} released");
         }
     }
@@ -441,18 +483,18 @@ mod cuts {
     #[test]
     fn a_frame_behind_the_end_of_a_skipped_payload() {
         for (committed, behind) in [(5, 0), (4, 1), (1, 4), (0, 5)] {
-            let mut decoder = Decoder::new(U_8, [0; 8]);
-            let begin = decoder.event(&mut &[20][..], 100);
+            let mut decoder = Decoder::new(U_8.with_limit(100), [0; 8]);
+            let begin = decoder.next_event(&mut &[20][..]);
             assert!(matches!(begin, Ok(Some(Event::Begin { payload: 20, .. }))));
             assert_eq!(decoder.discard(), 20);
-            assert_eq!(decoder.decode(&mut &[0; 15][..]), Ok(None));
+            assert_eq!(decoder.next_frame(&mut &[0; 15][..]), Ok(None));
             decoder.space()[..committed].fill(0);
-            decoder.commit(committed).unwrap();
+            decoder.filled(committed).unwrap();
             let chunk = [&vec![0; behind][..], b"\x03abc\x01d"].concat();
             let mut input = &chunk[..];
-            assert_eq!(decoder.decode(&mut input).unwrap().unwrap().payload(), b"abc");
-            assert_eq!(decoder.decode(&mut input).unwrap().unwrap().payload(), b"d");
-            assert_eq!(decoder.decode(&mut input), Ok(None));
+            assert_eq!(decoder.next_frame(&mut input).unwrap().unwrap().payload(), b"abc");
+            assert_eq!(decoder.next_frame(&mut input).unwrap().unwrap().payload(), b"d");
+            assert_eq!(decoder.next_frame(&mut input), Ok(None));
         }
     }
 
@@ -465,14 +507,14 @@ mod cuts {
                 let mut decoder = Decoder::new(U_8, [0; 16]);
                 for _ in 0..200 {
                     match decoder.poll() {
-                        Ok(Status::Need(n)) => {
+                        Ok(Status::Missing(n)) => {
                             let space = decoder.space();
                             assert!(!space.is_empty() && n > 0);
                             let n = space.len().min(step);
                             space[..n].fill(declared);
-                            decoder.commit(n).unwrap();
+                            decoder.filled(n).unwrap();
                         }
-                        Ok(Status::Ready) => drop(decoder.next_frame().unwrap().unwrap()),
+                        Ok(Status::Ready) => drop(decoder.take_frame().unwrap().unwrap()),
                         Err(error) => panic!("{error}"),
                     }
                 }
@@ -489,25 +531,32 @@ mod afterwards {
     /// stays, for every verb, until the decoder is told what to do.
     #[test]
     fn an_error_stays() {
-        let mut decoder = Decoder::new(U16_BE, [0; 16]);
+        let mut decoder = Decoder::new(U16_BE.with_limit(16), [0; 16]);
         let mut chunk = &b"\0\x02ok\xff\xffpayload"[..];
-        assert_eq!(decoder.decode(&mut chunk).unwrap().map(|frame| frame.payload()), Some(&b"ok"[..]));
+        assert_eq!(decoder.next_frame(&mut chunk).unwrap().map(|frame| frame.payload()), Some(&b"ok"[..]));
         let error = DecodeError::TooLong { declared: 65_537, limit: 16 };
         for _ in 0..3 {
-            assert_eq!(decoder.decode(&mut chunk), Err(error));
-            assert_eq!(decoder.decode(&mut &b"\0\0"[..]), Err(error));
-            assert_eq!(decoder.next_frame(), Err(error));
+            assert_eq!(decoder.next_frame(&mut chunk), Err(error));
+            assert_eq!(decoder.next_frame(&mut &b"\0\0"[..]), Err(error));
+            assert_eq!(decoder.take_frame(), Err(error));
             assert_eq!(decoder.poll(), Err(error));
-            assert_eq!(decoder.finish(), Err(FinishError::Protocol(error)));
-            assert_eq!(decoder.need(), 0);
+            assert_eq!(decoder.next_event(&mut chunk), Err(error));
+            assert_eq!(decoder.take_event(), Err(error));
+            let mut frames = decoder.frames(&mut chunk);
+            assert_eq!(frames.next(), Err(error));
+            assert_eq!(frames.next(), Err(error));
+            // The end of the input blames nobody: a larger limit would take the frame.
+            assert_eq!(decoder.end_of_input(), Err(EndError::Unread { bytes: 2 }));
+            assert_eq!((decoder.missing(), decoder.is_mid_frame()), (0, false));
             assert_eq!(chunk, b"payload");
         }
-        // Another verb can go on where this one could not.
-        let event = decoder.event(&mut chunk, 1 << 20).unwrap();
+        // A larger limit goes on where this one could not.
+        decoder.set_limit(1 << 20).unwrap();
+        let event = decoder.next_event(&mut chunk).unwrap();
         assert_eq!(event, Some(Event::Begin { header: b"\xff\xff", payload: 65_535 }));
         decoder.reset();
         assert_eq!(payloads(&mut decoder, b"\0\x01!"), [b"!"]);
-        assert_eq!(decoder.finish(), Ok(()));
+        assert_eq!(decoder.end_of_input(), Ok(()));
     }
 
     /// Frames in front of an error are not lost to it, though all came in one chunk.
@@ -519,7 +568,7 @@ mod afterwards {
             let (first, mut second) = wire.split_at(cut);
             let mut seen = payloads(&mut decoder, first);
             let error = loop {
-                match decoder.decode(&mut second) {
+                match decoder.next_frame(&mut second) {
                     Ok(frame) => seen.extend(frame.map(|frame| frame.payload().to_vec())),
                     Err(error) => break error,
                 }
@@ -536,10 +585,10 @@ mod afterwards {
         let wire = b"\0\0\0\x03abc";
         for cut in 1..wire.len() {
             let mut decoder = Decoder::new(U32_BE, [0; 16]);
-            assert_eq!(decoder.decode(&mut &wire[..cut]), Ok(None));
+            assert_eq!(decoder.next_frame(&mut &wire[..cut]), Ok(None));
             let want = if cut < 4 { 4 } else { 7 };
-            let error = FinishError::Truncated { have: cut, want };
-            assert_eq!(decoder.finish(), Err(error));
+            let error = EndError::Truncated { have: cut, want };
+            assert_eq!(decoder.end_of_input(), Err(error));
             assert!(error.is_protocol());
             // It was a question, not a change.
             assert_eq!(payloads(&mut decoder, &wire[cut..]), [b"abc"]);
@@ -549,20 +598,26 @@ mod afterwards {
     /// Verbs that don't go together are an error of the caller's, which costs nothing.
     #[test]
     fn misuse_is_an_error() {
-        let mut decoder = Decoder::new(U_8, [0; 4]);
+        let mut decoder = Decoder::new(U_8.with_limit(100), [0; 4]);
         let mut chunk = &b"\x08payload8\x01x"[..];
-        assert!(matches!(decoder.event(&mut chunk, 100), Ok(Some(Event::Begin { payload: 8, .. }))));
+        assert!(matches!(decoder.next_event(&mut chunk), Ok(Some(Event::Begin { payload: 8, .. }))));
         let error = DecodeError::MidPayload { left: 8 };
-        assert_eq!(decoder.decode(&mut chunk), Err(error));
-        assert_eq!(decoder.poll(), Err(error));
+        assert_eq!(decoder.next_frame(&mut chunk), Err(error));
+        assert_eq!(decoder.frames(&mut chunk).next(), Err(error));
+        assert_eq!(decoder.take_frame(), Err(error));
+        // `poll` is about events as well, so it is no misuse.
+        assert_eq!(decoder.poll(), Ok(Status::Missing(8)));
+        assert_eq!(decoder.unframed(&mut chunk, 4), b"");
+        let refused = ConfigError::MidPayload { left: 8 };
+        assert_eq!(decoder.replace_format(U_8.with_limit(50)), Err(refused));
         assert!(!error.is_protocol());
         assert_eq!(decoder.discard(), 8);
         assert_eq!(decoder.discard(), 0);
         assert_eq!(payloads(&mut decoder, chunk), [b"x"]);
 
-        let refused = decoder.commit(5).unwrap_err();
-        assert_eq!((refused.committed, refused.space, decoder.buffered()), (5, 4, 0));
-        assert!(decoder.commit(usize::MAX).is_err());
+        let refused = decoder.filled(5).unwrap_err();
+        assert_eq!((refused.filled, refused.space, decoder.buffered()), (5, 4, 0));
+        assert!(decoder.filled(usize::MAX).is_err());
     }
 }
 
@@ -573,11 +628,11 @@ mod sending {
     /// tokio-util's encoder leaves the bytes before the length field out, and can't read its own output.
     #[test]
     fn own_output_with_an_offset() {
-        let format = length_field!(offset = 2, width = 4);
+        let format = length_field!(offset: 2, width: U32);
         let mut wire = [0; 32];
-        let n = encode_parts(&format, b"ab", &[b"payload"], &mut wire).unwrap();
+        let n = encode_with(&format, b"ab", &[b"payload"], &mut wire).unwrap();
         let mut decoder = Decoder::new(format, [0; 32]);
-        let frame = decoder.decode(&mut &wire[..n]).unwrap().unwrap();
+        let frame = decoder.next_frame(&mut &wire[..n]).unwrap().unwrap();
         assert_eq!((frame.header(), frame.payload()), (&b"ab\0\0\0\x07"[..], &b"payload"[..]));
         // And without those bytes there is no frame.
         assert_eq!(encode(&format, b"payload", &mut wire), Err(EncodeError::Fields { given: 0, wanted: 2 }));
@@ -635,19 +690,19 @@ mod sending {
     #[test]
     fn an_announced_length_is_kept() {
         let mut encoder = Encoder::new(U16_BE, [0; 8]);
-        encoder.start(&[], 5).unwrap();
+        encoder.announce(&[], 5).unwrap();
         assert_eq!(encoder.feed(b"abc"), Ok(3));
         assert_eq!(encoder.push(b"x"), Err(EncodeError::MidPayload { left: 2 }));
         assert_eq!(encoder.begin(&[]).err(), Some(EncodeError::MidPayload { left: 2 }));
-        assert_eq!(encoder.start(&[], 1), Err(EncodeError::MidPayload { left: 2 }));
+        assert_eq!(encoder.announce(&[], 1), Err(EncodeError::MidPayload { left: 2 }));
         assert_eq!(encoder.feed(b"def"), Err(EncodeError::Overrun { given: 3, left: 2 }));
         assert_eq!(encoder.feed(b"de"), Ok(2));
-        assert_eq!((encoder.left(), encoder.frames()), (0, 1));
+        assert_eq!((encoder.left(), encoder.stats().frames), (0, 1));
         assert_eq!(encoder.pending().0, b"\0\x05abcde");
     }
 }
 
-/// Headers of one's own.
+/// Custom formats.
 mod headers {
     use super::*;
 
@@ -661,14 +716,14 @@ mod headers {
         !bytes.iter().fold(0, |sum: u8, &byte| sum.wrapping_add(byte))
     }
 
-    impl Header for Sealed {
-        const MAX_LEN: Option<usize> = Some(6);
+    impl Format for Sealed {
+        type Trailer = ();
 
-        fn min_len(&self) -> usize {
+        fn max_header(&self) -> usize {
             6
         }
 
-        fn max_len(&self) -> usize {
+        fn min_header(&self) -> usize {
             6
         }
 
@@ -677,36 +732,42 @@ mod headers {
             if prefix.iter().zip(&MAGIC).any(|(is, should)| is != should) {
                 return Err(HeaderError::Refused("wrong magic bytes"));
             }
-            let Some(&header) = prefix.first_chunk::<6>() else { return Ok(Parsed::Need(6)) };
+            let Some(&header) = prefix.first_chunk::<6>() else {
+                return Ok(Parsed::Incomplete { total: if prefix.len() < 2 { prefix.len() + 1 } else { 6 } });
+            };
             let [_, _, _, high, low, sum] = header;
             if sum != checksum(&header[..5]) {
                 return Err(HeaderError::Refused("wrong checksum of the header"));
             }
-            Ok(Parsed::Frame { header: 6, frame: 6 + u64::from(u16::from_be_bytes([high, low])) })
+            Ok(Parsed::Frame { header: 6, payload: u16::from_be_bytes([high, low]).into() })
         }
 
-        fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) -> Result<usize, EncodeError> {
-            let &[kind] = fields else { return Err(EncodeError::Fields { given: fields.len(), wanted: 1 }) };
-            let length = u16::try_from(payload).map_err(|_| EncodeError::Unrepresentable { payload })?;
-            let free = out.len();
-            let Some(out) = out.first_chunk_mut::<6>() else {
-                return Err(EncodeError::NoRoom { needed: 6, free });
-            };
-            let [high, low] = length.to_be_bytes();
-            *out = [MAGIC[0], MAGIC[1], kind, high, low, 0];
-            out[5] = checksum(&out[..5]);
-            Ok(6)
+        fn header_len(&self, fields: &[u8], payload: u64) -> Result<usize, EncodeError> {
+            if fields.len() != 1 {
+                return Err(EncodeError::Fields { given: fields.len(), wanted: 1 });
+            }
+            u16::try_from(payload).map(|_| 6).map_err(|_| EncodeError::Unrepresentable { payload })
         }
+
+        fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) {
+            let [high, low] = (payload as u16).to_be_bytes();
+            out.copy_from_slice(&[MAGIC[0], MAGIC[1], fields[0], high, low, 0]);
+            out[5] = checksum(&out[..5]);
+        }
+    }
+
+    impl StaticFormat for Sealed {
+        const MAX_HEADER: usize = 6;
     }
 
     #[test]
     fn magic_type_and_checksum() {
         let mut encoder = Encoder::new(Sealed, [0; 64]);
-        encoder.push_parts(&[1], &[b"hel", b"lo"]).unwrap();
+        encoder.push_with(&[1], &[b"hel", b"lo"]).unwrap();
         let mut frame = encoder.begin(&[2]).unwrap();
         frame.write(b"back-filled").unwrap();
-        frame.finish().unwrap();
-        encoder.start(&[3], 4).unwrap();
+        frame.publish().unwrap();
+        encoder.announce(&[3], 4).unwrap();
         encoder.feed(b"feed").unwrap();
         assert_eq!(encoder.push(b""), Err(EncodeError::Fields { given: 0, wanted: 1 }));
         let wire = encoder.pending().0;
@@ -716,7 +777,7 @@ mod headers {
                 let mut decoder = Decoder::new(Sealed, [0; 32]);
                 let mut seen = vec![];
                 for mut chunk in [&wire[..a], &wire[a..b], &wire[b..]] {
-                    while let Some(frame) = decoder.decode(&mut chunk).unwrap() {
+                    while let Some(frame) = decoder.next_frame(&mut chunk).unwrap() {
                         seen.push((frame.header()[2], frame.payload().to_vec()));
                     }
                 }
@@ -732,26 +793,24 @@ mod headers {
             let why = if i < 2 { "wrong magic bytes" } else { "wrong checksum of the header" };
             for size in 1..11 {
                 let mut decoder = Decoder::new(Sealed, [0; 32]);
-                let errors: Vec<_> =
-                    broken.chunks(size).filter_map(|mut chunk| decoder.decode(&mut chunk).err()).collect();
+                let errors: Vec<_> = broken
+                    .chunks(size)
+                    .filter_map(|mut chunk| decoder.next_frame(&mut chunk).err())
+                    .collect();
                 assert!(!errors.is_empty());
                 assert!(errors.iter().all(|error| *error == HeaderError::Refused(why).into()), "{errors:?}");
             }
         }
     }
 
-    /// A header whose parser answers the same, whatever it sees.
+    /// A format whose methods return the same, whatever they see.
     #[derive(Clone, Copy, Debug)]
     struct Wrong(Parsed, usize);
 
-    impl Header for Wrong {
-        const MAX_LEN: Option<usize> = Some(4);
+    impl Format for Wrong {
+        type Trailer = ();
 
-        fn min_len(&self) -> usize {
-            1
-        }
-
-        fn max_len(&self) -> usize {
+        fn max_header(&self) -> usize {
             4
         }
 
@@ -759,53 +818,69 @@ mod headers {
             Ok(self.0)
         }
 
-        fn write(&self, _: &[u8], _: u64, _: &mut [u8]) -> Result<usize, EncodeError> {
+        fn header_len(&self, _: &[u8], _: u64) -> Result<usize, EncodeError> {
             Ok(self.1)
         }
+
+        fn write(&self, _: &[u8], _: u64, _: &mut [u8]) {}
     }
 
-    /// IronRDP#1515: a length of zero made a loop that takes nothing. All of these answers can't be, and are
+    impl StaticFormat for Wrong {
+        const MAX_HEADER: usize = 4;
+    }
+
+    /// IronRDP#1515: a length of zero made a loop that takes nothing. All of these are impossible, and are
     /// errors that name the parser as the one at fault, not the peer.
     #[test]
-    fn answers_that_can_not_be() {
+    fn impossible_results_of_a_parser() {
         let wrong = [
-            Parsed::Need(0),
-            Parsed::Need(5),
-            Parsed::Need(usize::MAX),
-            Parsed::Frame { header: 0, frame: 0 },
-            Parsed::Frame { header: 0, frame: 7 },
-            Parsed::Frame { header: 2, frame: 0 },
-            Parsed::Frame { header: 2, frame: 1 },
-            Parsed::Frame { header: 5, frame: 9 },
-            Parsed::Frame { header: usize::MAX, frame: u64::MAX },
+            Parsed::Incomplete { total: 0 },
+            Parsed::Incomplete { total: 5 },
+            Parsed::Incomplete { total: usize::MAX },
+            Parsed::Frame { header: 0, payload: 0 },
+            Parsed::Frame { header: 0, payload: 7 },
+            Parsed::Frame { header: 5, payload: 0 },
+            Parsed::Frame { header: 5, payload: 4 },
+            Parsed::Frame { header: usize::MAX, payload: 0 },
+            Parsed::Frame { header: usize::MAX, payload: u64::MAX },
         ];
         let inconsistent = DecodeError::Header(HeaderError::Inconsistent);
         assert!(!inconsistent.is_protocol());
-        for answer in wrong {
+        for result in wrong {
+            assert_eq!(peek(&Wrong(result, 0), &[0; 3]), Err(inconsistent), "{result:?}");
             for size in [1, 3, 8] {
-                let mut decoder = Decoder::new(Wrong(answer, 0), [0; 8]);
+                let mut decoder = Decoder::new(Wrong(result, 0).with_limit(u64::MAX), [0; 8]);
                 for mut chunk in [0; 24].chunks(size) {
                     for _ in 0..2 {
-                        assert_eq!(decoder.decode(&mut chunk), Err(inconsistent), "{answer:?}");
-                        assert_eq!(decoder.event(&mut chunk, u64::MAX), Err(inconsistent), "{answer:?}");
-                        assert_eq!(decoder.poll(), Err(inconsistent), "{answer:?}");
+                        assert_eq!(decoder.next_frame(&mut chunk), Err(inconsistent), "{result:?}");
+                        assert_eq!(decoder.frames(&mut chunk).next(), Err(inconsistent), "{result:?}");
+                        assert_eq!(decoder.next_event(&mut chunk), Err(inconsistent), "{result:?}");
+                        assert_eq!(decoder.poll(), Err(inconsistent), "{result:?}");
                     }
                 }
-                assert_eq!(decoder.finish(), Err(FinishError::Protocol(inconsistent)));
-                assert_eq!(decoder.need(), 0);
+                let bytes = decoder.buffered();
+                assert_eq!(decoder.end_of_input(), Err(EndError::Unread { bytes }));
+                assert_eq!(decoder.missing(), 0);
+                // No frame begins anywhere.
+                assert_eq!((decoder.resync(), decoder.buffered()), (bytes, 0));
             }
         }
-        // More is needed than there is, but not more than a header has; and then it is still needed.
-        let mut decoder = Decoder::new(Wrong(Parsed::Need(3), 0), [0; 8]);
-        assert_eq!(decoder.decode(&mut &b"ab"[..]), Ok(None));
-        assert_eq!(decoder.decode(&mut &b"c"[..]), Err(inconsistent));
+        // More is needed than there is, but not more than a header has. Then it is still needed.
+        let mut decoder = Decoder::new(Wrong(Parsed::Incomplete { total: 3 }, 0), [0; 8]);
+        assert_eq!(decoder.next_frame(&mut &b"ab"[..]), Ok(None));
+        assert_eq!(decoder.next_frame(&mut &b"c"[..]), Err(inconsistent));
+        // A length beyond 64 bits is one that no limit lets pass.
+        let endless = Parsed::Frame { header: 2, payload: u64::MAX };
+        let mut decoder = Decoder::new(Wrong(endless, 0), [0; 8]);
+        let refused = Err(DecodeError::TooLong { declared: u64::MAX, limit: 8 });
+        assert_eq!(decoder.next_frame(&mut &[0; 8][..]), refused);
     }
 
-    /// A header that says that it wrote more than it may, or more than there was room for.
+    /// A format that asks for a header longer than its own largest, or than there is room for.
     #[test]
     fn writing_more_than_there_is() {
         for wrote in [5, 64, 65, usize::MAX] {
-            let format = Wrong(Parsed::Need(1), wrote);
+            let format = Wrong(Parsed::Incomplete { total: 1 }, wrote);
             for room in [0, 3, 4, 12, 100] {
                 let mut out = vec![0; room];
                 let refused = encode(&format, b"payload", &mut out);
@@ -813,12 +888,13 @@ mod headers {
                     matches!(refused, Err(EncodeError::Refused(_) | EncodeError::NoRoom { .. })),
                     "{wrote} bytes of header into {room}: {refused:?}"
                 );
+                assert_eq!(encode_header(&format, &[], 7, &mut out), refused);
             }
             let mut encoder = Encoder::new(format, [0; 32]);
             let pushed = encoder.push(b"payload");
             assert!(pushed.is_err(), "{wrote}: {pushed:?}");
             assert!(encoder.push(&[0; 30]).is_err());
-            assert!(matches!(encoder.start(&[], 7), Err(EncodeError::Refused(_))));
+            assert!(matches!(encoder.announce(&[], 7), Err(EncodeError::Refused(_))));
             assert!(matches!(encoder.begin(&[]), Err(EncodeError::Refused(_))));
             assert!(encoder.is_empty());
         }

@@ -2,7 +2,7 @@
 //! large leaves nothing behind, and the length is back-filled wherever the ring wraps.
 
 use ringframe::formats::*;
-use ringframe::{Decoder, EncodeError, Encoder, Frame, Header, LengthField, MessageError, Width};
+use ringframe::{Decoder, EncodeError, Encoder, Format, Frame, LengthField, MessageError, Width};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ fn with_frame<T>(payload: &[u8], check: impl FnOnce(Frame<'_>) -> T) -> T {
     let mut wire = vec![0; payload.len() + 4];
     ringframe::encode(&U32_BE, payload, &mut wire).unwrap();
     let mut decoder = Decoder::try_new(U32_BE, vec![0; wire.len()]).unwrap();
-    check(decoder.decode(&mut &wire[..]).unwrap().unwrap())
+    check(decoder.next_frame(&mut &wire[..]).unwrap().unwrap())
 }
 
 #[test]
@@ -31,16 +31,16 @@ fn messages_arrive_as_they_were_sent() {
         Message::Blob(&[]),
         Message::Nested(Some((u64::MAX, [true, false, true]))),
     ];
-    let mut encoder = Encoder::new(VARINT, [0; 1024]);
+    let mut encoder = Encoder::new(VARINT64, [0; 1024]);
     for message in &messages {
         encoder.push_message(message).unwrap();
     }
     let wire = encoder.pending().0;
     for size in 1..wire.len() {
-        let mut decoder = Decoder::new(VARINT, [0; 256]);
+        let mut decoder = Decoder::new(VARINT64, [0; 256]);
         let mut seen = 0;
         for mut chunk in wire.chunks(size) {
-            while let Some(frame) = decoder.decode(&mut chunk).unwrap() {
+            while let Some(frame) = decoder.next_frame(&mut chunk).unwrap() {
                 assert_eq!(frame.message::<Message<'_>>().unwrap(), messages[seen]);
                 seen += 1;
             }
@@ -59,7 +59,7 @@ fn borrowed_fields_borrow_the_frame() {
     let mut decoder = Decoder::new(U16_BE, [0; 64]);
     let mut chunk = &wire[..];
     let message = {
-        let frame = decoder.decode(&mut chunk).unwrap().unwrap();
+        let frame = decoder.next_frame(&mut chunk).unwrap().unwrap();
         frame.message::<Message<'_>>().unwrap()
     };
     let Message::Reading { sensor, .. } = message else { panic!("{message:?}") };
@@ -100,9 +100,9 @@ fn bad_messages() {
 
     let mut decoder = Decoder::new(U_8, [0; 16]);
     let mut chunk = &b"\x01\x09\x01\x00"[..];
-    let frame = decoder.decode(&mut chunk).unwrap().unwrap();
+    let frame = decoder.next_frame(&mut chunk).unwrap().unwrap();
     assert_eq!(frame.message::<Message<'_>>(), Err(MessageError::Invalid));
-    let frame = decoder.decode(&mut chunk).unwrap().unwrap();
+    let frame = decoder.next_frame(&mut chunk).unwrap().unwrap();
     assert_eq!(frame.message::<Message<'_>>(), Ok(Message::Ping));
 }
 
@@ -116,10 +116,10 @@ fn a_message_too_large_leaves_nothing() {
 
     // What is needed is known only as far as it was written: a text goes in at once, a slice byte by byte.
     let text = Message::Reading { sensor: &"x".repeat(300), celsius: 0 };
-    let no_room = |needed| Err(EncodeError::NoRoom { needed, free: 57 });
+    let no_room = |needed| Err(EncodeError::NoRoom { needed, free: 57, capacity: 64 });
     assert_eq!(encoder.push_message(&text), no_room(1 + 1 + 2 + 300));
     assert_eq!(encoder.push_message(&Message::Blob(&blob)), no_room(58));
-    assert_eq!((encoder.pending(), encoder.frames()), ((&before[..], &[][..]), 1));
+    assert_eq!((encoder.pending(), encoder.stats().frames), ((&before[..], &[][..]), 1));
 
     // There is room, but the length has one byte.
     let mut roomy = Encoder::new(U_8, [0; 512]);
@@ -134,7 +134,7 @@ fn a_message_too_large_leaves_nothing() {
     limited.push_message(&Message::Blob(&blob[..14])).unwrap();
 
     // While a payload of announced length is under way, no message gets in between.
-    encoder.start(&[], 2).unwrap();
+    encoder.announce(&[], 2).unwrap();
     assert_eq!(encoder.push_message(&Message::Ping), Err(EncodeError::MidPayload { left: 2 }));
     encoder.feed(b"xy").unwrap();
     encoder.push_message(&Message::Ping).unwrap();
@@ -157,7 +157,7 @@ fn a_value_that_refuses() {
 
     let mut encoder = Encoder::new(U16_BE, [0; 32]);
     assert_eq!(encoder.push_message(&Refuses), Err(EncodeError::Serialize));
-    assert!(encoder.is_empty() && encoder.frames() == 0);
+    assert!(encoder.is_empty() && encoder.stats().frames == 0);
 }
 
 /// A varint of two bytes in front of a payload that was written behind a gap of one: the payload moves, and
@@ -172,7 +172,7 @@ fn varint_back_filled_across_the_wrap() {
             _ => [&[length as u8 | 0x80, (length >> 7) as u8][..], &payload].concat(),
         };
         for begin in 0..STORE {
-            let mut encoder = Encoder::new(VARINT, [0xee; STORE]);
+            let mut encoder = Encoder::new(VARINT64, [0xee; STORE]);
             // Frames of 1 + 99 bytes, and what is left; all but the last byte of them is sent.
             let (fill, rest) = (begin / 100, begin % 100);
             for _ in 0..fill {
@@ -187,7 +187,7 @@ fn varint_back_filled_across_the_wrap() {
             for piece in payload.chunks(7) {
                 writer.write(piece).unwrap();
             }
-            writer.finish().unwrap();
+            writer.publish().unwrap();
             let (first, second) = encoder.pending();
             assert_eq!([first, second].concat()[kept..], expected, "{length} bytes at {begin}");
         }
@@ -198,11 +198,15 @@ fn varint_back_filled_across_the_wrap() {
 #[test]
 fn varint_without_room_for_its_second_byte() {
     for store in [129, 130] {
-        let mut encoder = Encoder::try_new(VARINT, vec![0; store]).unwrap();
+        let mut encoder = Encoder::try_new(VARINT64, vec![0; store]).unwrap();
         let mut writer = encoder.begin(&[]).unwrap();
         writer.write(&[1; 128]).unwrap();
-        let expected = if store < 130 { Err(EncodeError::NoRoom { needed: 130, free: 129 }) } else { Ok(()) };
-        assert_eq!(writer.finish(), expected);
+        let expected = if store < 130 {
+            Err(EncodeError::NoRoom { needed: 130, free: 129, capacity: 129 })
+        } else {
+            Ok(())
+        };
+        assert_eq!(writer.publish(), expected);
         assert_eq!(encoder.pending().0.len(), if store < 130 { 0 } else { 130 });
     }
 }
@@ -210,14 +214,14 @@ fn varint_without_room_for_its_second_byte() {
 /// The same with bytes around the length field, which move with it.
 #[test]
 fn fields_around_a_back_filled_length() {
-    let mqtt = LengthField { offset: 1, width: Width::VarintMqtt, ..LengthField::DEFAULT }.check().unwrap();
+    let mqtt = LengthField { offset: 1, width: Width::Varint28, ..LengthField::DEFAULT }.check().unwrap();
     let mut encoder = Encoder::try_new(mqtt, vec![0; 20_000]).unwrap();
     let mut writer = encoder.begin(b"\x30").unwrap();
     for _ in 0..170 {
         writer.write(&[9; 100]).unwrap();
     }
     assert_eq!(writer.written(), 17_000);
-    writer.finish().unwrap();
+    writer.publish().unwrap();
     let wire = encoder.pending().0;
     assert_eq!((&wire[..4], wire.len()), (&b"\x30\xe8\x84\x01"[..], 17_004));
     assert!(wire[4..].iter().all(|&byte| byte == 9));

@@ -17,8 +17,8 @@ macro_rules! reading {
         /// [`ReadError`]; a frame larger than the store is [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
         pub $($async)? fn read_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<$S::Error>> {
             self.decoder.discard();
-            match wait!(fill(&mut self.io, &mut self.decoder, 0))? {
-                true => Ok(self.decoder.next_frame()?),
+            match wait!(fill(&mut self.io, &mut self.decoder))? {
+                true => Ok(self.decoder.take_frame()?),
                 false => Ok(None),
             }
         }
@@ -35,31 +35,29 @@ macro_rules! reading {
             $S: ReadReady,
         {
             self.decoder.discard();
-            match wait!(try_fill(&mut self.io, &mut self.decoder, 0))? {
-                Poll::Ready(true) => Poll::Ready(Ok(self.decoder.next_frame()?)),
+            match wait!(try_fill(&mut self.io, &mut self.decoder))? {
+                Poll::Ready(true) => Poll::Ready(Ok(self.decoder.take_frame()?)),
                 Poll::Ready(false) => Poll::Ready(Ok(None)),
                 Poll::Pending => Poll::Pending,
             }
         }
 
-        /// The next frame: one larger than the store, up to `limit` bytes with its header, comes as a reader
-        /// of its payload.
+        /// The next frame: one larger than the store comes as a reader of its payload. Such a frame
+        /// needs a format with a limit, see [`Format::with_limit`].
         ///
         #[doc = cancel_safe!("a byte that was read is kept for the next call.")]
         ///
         /// # Errors
-        /// [`ReadError`]; a frame larger than the store and than `limit` is
-        /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
-        pub $($async)? fn read(
-            &mut self,
-            limit: u64,
-        ) -> Result<Option<Incoming<'_, $S, H, $B>>, ReadError<$S::Error>> {
+        /// [`ReadError`]; a frame beyond the format's limit is
+        /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong). Without one, the store is the
+        /// limit.
+        pub $($async)? fn read(&mut self) -> Result<Option<Incoming<'_, $S, F, $B>>, ReadError<$S::Error>> {
             self.decoder.discard();
-            if !wait!(fill(&mut self.io, &mut self.decoder, limit))? {
+            if !wait!(fill(&mut self.io, &mut self.decoder))? {
                 return Ok(None);
             }
-            Ok(match incoming::Large::begin(&mut self.decoder, limit)? {
-                None => self.decoder.next_frame()?.map(Incoming::Frame),
+            Ok(match incoming::Large::begin(&mut self.decoder)? {
+                None => self.decoder.take_frame()?.map(Incoming::Frame),
                 Some(large) => {
                     let (io, decoder) = (&mut self.io, &mut self.decoder);
                     Some(Incoming::Large(PayloadReader { io, decoder, large }))
@@ -67,16 +65,17 @@ macro_rules! reading {
             })
         }
 
-        /// The next event: a frame, or one larger than the store, of up to `limit` bytes with its header, in
-        /// pieces that the store lends. `None` at the end of the stream.
+        /// The next event: a frame, or one larger than the store in pieces that the store lends.
+        /// `None` at the end of the stream. A frame larger than the store needs a format with a
+        /// limit, see [`Format::with_limit`].
         ///
         #[doc = cancel_safe!("a byte that was read is kept for the next call.")]
         ///
         /// # Errors
         /// Those of [`read`](Self::read).
-        pub $($async)? fn read_event(&mut self, limit: u64) -> Result<Option<Event<'_>>, ReadError<$S::Error>> {
-            match wait!(fill(&mut self.io, &mut self.decoder, limit))? {
-                true => Ok(self.decoder.next_event(limit)?),
+        pub $($async)? fn read_event(&mut self) -> Result<Option<Event<'_>>, ReadError<$S::Error>> {
+            match wait!(fill(&mut self.io, &mut self.decoder))? {
+                true => Ok(self.decoder.take_event()?),
                 false => Ok(None),
             }
         }
@@ -84,7 +83,7 @@ macro_rules! reading {
         /// Bytes that are not framed, from where the last frame ended: a protocol upgrade, or content that a
         /// frame announced. Take no more than belongs there. A payload that was not read to its end is skipped
         /// first.
-        pub fn raw(&mut self) -> Raw<'_, $S, H, $B> {
+        pub fn raw(&mut self) -> Raw<'_, $S, F, $B> {
             self.decoder.discard();
             Raw { io: &mut self.io, decoder: &mut self.decoder }
         }
@@ -96,12 +95,12 @@ macro_rules! reading {
 
         /// Whether an event can be had without reading, so without waiting: the time to go on, rather than to
         /// flush replies. An error counts as one.
-        pub fn is_ready(&mut self, limit: u64) -> bool {
-            !matches!(self.decoder.poll_event(limit), Ok(Status::Need(_)))
+        pub fn is_ready(&mut self) -> bool {
+            !matches!(self.decoder.poll(), Ok(Status::Missing(_)))
         }
 
         /// The decoder, for its counters, and for `is_mid_frame`, which a time-out needs to know.
-        pub const fn decoder(&self) -> &Decoder<H, $B> {
+        pub const fn decoder(&self) -> &Decoder<F, $B> {
             &self.decoder
         }
     };
@@ -111,7 +110,8 @@ pub(crate) use reading;
 /// The methods that write, the same for a writer and for both together.
 macro_rules! writing {
     ($S:ident, $B:ident $(, $async:tt)?) => {
-        /// Sends a frame now, in one write unless the transport takes less.
+        /// Sends a frame now, in one write unless the transport takes less. A frame larger than the
+        /// store needs a format with a limit, see [`Format::with_limit`].
         ///
         #[doc = cancel_safe!("what an error would leave behind, see below, is left behind by a call that is dropped.")]
         ///
@@ -126,8 +126,9 @@ macro_rules! writing {
             wait!(self.flush())
         }
 
-        /// Queues a frame, to be sent with others by [`flush`](Self::flush); writes only where there is no
-        /// room. `fields` are the header's bytes around the length field.
+        /// Queues a frame, to be sent with others by [`flush`](Self::flush); writes only where
+        /// there is no room. `fields` are the header's bytes around the length field. A frame
+        /// larger than the store needs a format with a limit, see [`Format::with_limit`].
         ///
         #[doc = cancel_safe!("dropped, it has not queued a frame that fits the store; for larger ones see `send`.")]
         ///
@@ -181,21 +182,23 @@ macro_rules! writing {
             wait!(try_drain(&mut self.io, &mut self.encoder))
         }
 
-        /// Begins a frame whose payload of `len` bytes is written in pieces.
+        /// Begins a frame whose payload of `len` bytes is written in pieces. A frame larger than
+        /// the store needs a format with a limit, see [`Format::with_limit`].
         ///
         #[doc = cancel_safe!("dropped, it has begun nothing.")]
         ///
         /// # Errors
-        /// [`WriteError`]; nothing is begun then.
+        /// [`WriteError`]; nothing is begun then. A frame beyond the format's limit is
+        /// [`EncodeError::TooLong`]. Without one, the store is the limit.
         pub $($async)? fn payload(
             &mut self,
             fields: &[u8],
             len: u64,
-        ) -> Result<PayloadWriter<'_, $S, H, $B>, WriteError<$S::Error>> {
-            match self.encoder.start(fields, len) {
+        ) -> Result<PayloadWriter<'_, $S, F, $B>, WriteError<$S::Error>> {
+            match self.encoder.announce(fields, len) {
                 Err(EncodeError::NoRoom { .. }) => {
                     wait!(self.drain())?;
-                    self.encoder.start(fields, len)?;
+                    self.encoder.announce(fields, len)?;
                 }
                 result => result?,
             }
@@ -225,18 +228,18 @@ macro_rules! writing {
 
         /// Goes on with a payload that was begun and not written to its end; where there is none, nothing is
         /// left to write.
-        pub const fn resume(&mut self) -> PayloadWriter<'_, $S, H, $B> {
+        pub const fn resume(&mut self) -> PayloadWriter<'_, $S, F, $B> {
             PayloadWriter { io: &mut self.io, encoder: &mut self.encoder }
         }
 
         /// The encoder, for its counters, and for the room in it: a frame that fits `free()` is queued without
         /// writing.
-        pub const fn encoder(&self) -> &Encoder<H, $B> {
+        pub const fn encoder(&self) -> &Encoder<F, $B> {
             &self.encoder
         }
 
         /// The encoder: queue frames in it, in whatever way it has, then flush.
-        pub const fn encoder_mut(&mut self) -> &mut Encoder<H, $B> {
+        pub const fn encoder_mut(&mut self) -> &mut Encoder<F, $B> {
             &mut self.encoder
         }
     };
@@ -249,49 +252,49 @@ macro_rules! adapter {
     ($($async:tt)?) => {
         /// Reads frames from `R`. `B` is the decoder's store.
         #[derive(Debug)]
-        pub struct Reader<R, H, B> {
+        pub struct Reader<R, F: Format, B> {
             io: R,
-            decoder: Decoder<H, B>,
+            decoder: Decoder<F, B>,
         }
 
         /// Writes frames to `W`. `B` is the encoder's store.
         #[derive(Debug)]
-        pub struct Writer<W, H, B> {
+        pub struct Writer<W, F: Format, B> {
             io: W,
-            encoder: Encoder<H, B>,
+            encoder: Encoder<F, B>,
         }
 
         /// Both over one transport. `D` is the decoder's store, `E` the encoder's.
         #[derive(Debug)]
-        pub struct Framed<S, H, D, E = D> {
+        pub struct Framed<S, F: Format, D, E = D> {
             io: S,
-            decoder: Decoder<H, D>,
-            encoder: Encoder<H, E>,
+            decoder: Decoder<F, D>,
+            encoder: Encoder<F, E>,
         }
 
         /// What [`Reader::read`] found.
         #[derive(Debug)]
-        pub enum Incoming<'r, R, H, B> {
+        pub enum Incoming<'r, R, F: Format, B> {
             /// A whole frame.
             Frame(Frame<'r>),
             /// A frame larger than the store.
-            Large(PayloadReader<'r, R, H, B>),
+            Large(PayloadReader<'r, R, F, B>),
         }
 
         /// The payload of a frame larger than the store. What is not read of it is skipped, exactly, when the
         /// next frame is asked for.
         #[derive(Debug)]
-        pub struct PayloadReader<'r, R, H, B> {
+        pub struct PayloadReader<'r, R, F: Format, B> {
             io: &'r mut R,
-            decoder: &'r mut Decoder<H, B>,
+            decoder: &'r mut Decoder<F, B>,
             large: incoming::Large,
         }
 
         /// Bytes that are not framed, the buffered ones first; see [`Reader::raw`].
         #[derive(Debug)]
-        pub struct Raw<'r, R, H, B> {
+        pub struct Raw<'r, R, F: Format, B> {
             io: &'r mut R,
-            decoder: &'r mut Decoder<H, B>,
+            decoder: &'r mut Decoder<F, B>,
         }
 
         /// The payload of a frame of announced length; see [`Writer::payload`].
@@ -301,61 +304,61 @@ macro_rules! adapter {
         /// writer refusing every other frame with [`EncodeError::MidPayload`]; [`Writer::resume`] goes on with it.
         #[derive(Debug)]
         #[must_use = "only `finish` sends the last bytes"]
-        pub struct PayloadWriter<'w, W, H, B> {
+        pub struct PayloadWriter<'w, W, F: Format, B> {
             io: &'w mut W,
-            encoder: &'w mut Encoder<H, B>,
+            encoder: &'w mut Encoder<F, B>,
         }
 
-        impl<R, H, B> Reader<R, H, B> {
+        impl<R, F: Format, B> Reader<R, F, B> {
             /// A reader that goes on with a decoder, and what is buffered in it.
-            pub const fn new(io: R, decoder: Decoder<H, B>) -> Self {
+            pub const fn new(io: R, decoder: Decoder<F, B>) -> Self {
                 Self { io, decoder }
             }
 
             /// The transport, and the decoder with what is buffered.
-            pub fn into_parts(self) -> (R, Decoder<H, B>) {
+            pub fn into_parts(self) -> (R, Decoder<F, B>) {
                 (self.io, self.decoder)
             }
 
             access!(R);
         }
 
-        impl<W, H, B> Writer<W, H, B> {
+        impl<W, F: Format, B> Writer<W, F, B> {
             /// A writer that goes on with an encoder, and what is queued in it.
-            pub const fn new(io: W, encoder: Encoder<H, B>) -> Self {
+            pub const fn new(io: W, encoder: Encoder<F, B>) -> Self {
                 Self { io, encoder }
             }
 
             /// The transport, and the encoder with what is queued.
-            pub fn into_parts(self) -> (W, Encoder<H, B>) {
+            pub fn into_parts(self) -> (W, Encoder<F, B>) {
                 (self.io, self.encoder)
             }
 
             access!(W);
         }
 
-        impl<S, H, D, E> Framed<S, H, D, E> {
+        impl<S, F: Format, D, E> Framed<S, F, D, E> {
             /// Both ways over one transport.
-            pub const fn new(io: S, decoder: Decoder<H, D>, encoder: Encoder<H, E>) -> Self {
+            pub const fn new(io: S, decoder: Decoder<F, D>, encoder: Encoder<F, E>) -> Self {
                 Self { io, decoder, encoder }
             }
 
             /// The transport, the decoder with what is buffered, and the encoder with what is queued.
-            pub fn into_parts(self) -> (S, Decoder<H, D>, Encoder<H, E>) {
+            pub fn into_parts(self) -> (S, Decoder<F, D>, Encoder<F, E>) {
                 (self.io, self.decoder, self.encoder)
             }
 
             /// A half for each direction. `split` makes two of the transport, as its own method of that name most
             /// often does: `framed.split(|socket| socket.split())`.
-            pub fn split<R, W>(self, split: impl FnOnce(S) -> (R, W)) -> (Reader<R, H, D>, Writer<W, H, E>) {
+            pub fn split<R, W>(self, split: impl FnOnce(S) -> (R, W)) -> (Reader<R, F, D>, Writer<W, F, E>) {
                 let (reads, writes) = split(self.io);
                 (Reader::new(reads, self.decoder), Writer::new(writes, self.encoder))
             }
 
             /// Puts two halves together again. `join` makes one transport of theirs.
             pub fn join<R, W>(
-                reader: Reader<R, H, D>,
-                writer: Writer<W, H, E>,
+                reader: Reader<R, F, D>,
+                writer: Writer<W, F, E>,
                 join: impl FnOnce(R, W) -> S,
             ) -> Self {
                 Self::new(join(reader.io, writer.io), reader.decoder, writer.encoder)
@@ -364,12 +367,12 @@ macro_rules! adapter {
             access!(S);
         }
 
-        impl<R, H, B> PayloadReader<'_, R, H, B> {
+        impl<R, F: Format, B> PayloadReader<'_, R, F, B> {
             large!();
         }
 
         /// The errors are those of reading frames; the transport's own, `'static`, is the source of such a one.
-        impl<R: ErrorType, H, B> ErrorType for PayloadReader<'_, R, H, B>
+        impl<R: ErrorType, F: Format, B> ErrorType for PayloadReader<'_, R, F, B>
         where
             R::Error: 'static,
         {
@@ -377,33 +380,33 @@ macro_rules! adapter {
         }
 
         /// What is buffered, and the end of the payload, can be had without waiting.
-        impl<R: ReadReady, H: Header, B: Store> ReadReady for PayloadReader<'_, R, H, B>
+        impl<R: ReadReady, F: Format, B: Store> ReadReady for PayloadReader<'_, R, F, B>
         where
             R::Error: 'static,
         {
             fn read_ready(&mut self) -> Result<bool, Self::Error> {
-                let at_hand = self.left() == 0 || self.decoder.buffered() > 0;
+                let at_hand = self.large.has_ended() || self.decoder.missing() == 0;
                 Ok(at_hand || embedded::ready(self.io.read_ready()).map_err(ReadError::Io)?)
             }
         }
 
-        impl<R: ErrorType, H, B> ErrorType for Raw<'_, R, H, B>
+        impl<R: ErrorType, F: Format, B> ErrorType for Raw<'_, R, F, B>
         where
             R::Error: 'static,
         {
             type Error = ReadError<R::Error>;
         }
 
-        impl<W: ErrorType, H, B> ErrorType for PayloadWriter<'_, W, H, B>
+        impl<W: ErrorType, F: Format, B> ErrorType for PayloadWriter<'_, W, F, B>
         where
             W::Error: 'static,
         {
             type Error = WriteError<W::Error>;
         }
 
-        impl<W, H: Header, B: Store> PayloadWriter<'_, W, H, B> {
+        impl<W, F: Format, B: Store> PayloadWriter<'_, W, F, B> {
             /// How many bytes are still to be written.
-            pub const fn left(&self) -> u64 {
+            pub fn left(&self) -> u64 {
                 self.encoder.left()
             }
         }
@@ -412,12 +415,11 @@ macro_rules! adapter {
         // bytes nothing waits, so there no future can be dropped.
 
         /// Reads until something is there to take; `false`: the stream ended between frames.
-        $($async)? fn fill<R: Read, H: Header, B: Store>(
+        $($async)? fn fill<R: Read, F: Format, B: Store>(
             io: &mut R,
-            decoder: &mut Decoder<H, B>,
-            limit: u64,
+            decoder: &mut Decoder<F, B>,
         ) -> Result<bool, ReadError<R::Error>> {
-            while let Status::Need(_) = decoder.poll_event(limit)? {
+            while let Status::Missing(_) = decoder.poll()? {
                 let result = wait!(io.read(decoder.space()));
                 if !embedded::arrived(decoder, result)? {
                     return Ok(false);
@@ -427,12 +429,11 @@ macro_rules! adapter {
         }
 
         /// The same, as long as the transport is ready.
-        $($async)? fn try_fill<R: Read + ReadReady, H: Header, B: Store>(
+        $($async)? fn try_fill<R: Read + ReadReady, F: Format, B: Store>(
             io: &mut R,
-            decoder: &mut Decoder<H, B>,
-            limit: u64,
+            decoder: &mut Decoder<F, B>,
         ) -> Poll<Result<bool, ReadError<R::Error>>> {
-            while let Status::Need(_) = decoder.poll_event(limit)? {
+            while let Status::Missing(_) = decoder.poll()? {
                 if !embedded::ready(io.read_ready()).map_err(ReadError::Io)? {
                     return Poll::Pending;
                 }
@@ -445,9 +446,9 @@ macro_rules! adapter {
         }
 
         /// Writes what is pending, then `direct`, which belongs to an announced payload.
-        $($async)? fn drain<W: Write, H: Header, B: Store>(
+        $($async)? fn drain<W: Write, F: Format, B: Store>(
             io: &mut W,
-            encoder: &mut Encoder<H, B>,
+            encoder: &mut Encoder<F, B>,
             mut direct: &[u8],
         ) -> Result<(), WriteError<W::Error>> {
             while let Some(bytes) = embedded::next(encoder, direct) {
@@ -458,9 +459,9 @@ macro_rules! adapter {
         }
 
         /// Writes what is pending, as long as the transport is ready.
-        $($async)? fn try_drain<W: Write + WriteReady, H: Header, B: Store>(
+        $($async)? fn try_drain<W: Write + WriteReady, F: Format, B: Store>(
             io: &mut W,
-            encoder: &mut Encoder<H, B>,
+            encoder: &mut Encoder<F, B>,
         ) -> Poll<Result<(), WriteError<W::Error>>> {
             while let Some(bytes) = embedded::next(encoder, &[]) {
                 if !embedded::ready(io.write_ready()).map_err(WriteError::Io)? {
@@ -472,35 +473,36 @@ macro_rules! adapter {
             Poll::Ready(Ok(()))
         }
 
-        $($async)? fn flush<W: Write, H: Header, B: Store>(
+        $($async)? fn flush<W: Write, F: Format, B: Store>(
             io: &mut W,
-            encoder: &mut Encoder<H, B>,
+            encoder: &mut Encoder<F, B>,
         ) -> Result<(), WriteError<W::Error>> {
             wait!(drain(io, encoder, &[]))?;
             while !embedded::flushed(wait!(io.flush()))? {}
             Ok(())
         }
 
-        /// The bytes of the payload, then 0.
+        /// The bytes of the payload, then 0. If the format has a trailer, it is compared before
+        /// that: a wrong one is [`DecodeError::Corrupt`](ringframe::DecodeError::Corrupt).
         ///
         #[doc = cancel_safe!("a byte that was read is kept for the next call.")]
-        impl<R: Read, H: Header, B: Store> Read for PayloadReader<'_, R, H, B>
+        impl<R: Read, F: Format, B: Store> Read for PayloadReader<'_, R, F, B>
         where
             R::Error: 'static,
         {
             $($async)? fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
-                if buf.is_empty() || self.large.left() == 0 {
+                if buf.is_empty() || self.large.has_ended() {
                     return Ok(0);
                 }
-                wait!(fill(self.io, self.decoder, u64::MAX))?;
-                Ok(self.large.take(self.decoder, buf))
+                wait!(fill(self.io, self.decoder))?;
+                Ok(self.large.take(self.decoder, buf)?)
             }
         }
 
         /// The bytes of the stream, 0 at its end.
         ///
         #[doc = cancel_safe!("a byte that was read is kept for the next call.")]
-        impl<R: Read, H: Header, B: Store> Read for Raw<'_, R, H, B>
+        impl<R: Read, F: Format, B: Store> Read for Raw<'_, R, F, B>
         where
             R::Error: 'static,
         {
@@ -521,7 +523,7 @@ macro_rules! adapter {
             }
         }
 
-        impl<W: Write, H: Header, B: Store> PayloadWriter<'_, W, H, B> {
+        impl<W: Write, F: Format, B: Store> PayloadWriter<'_, W, F, B> {
             /// Sends what is queued.
             ///
             #[doc = cancel_safe!("all of the payload is queued or sent by then, and `Writer::flush` goes on.")]
@@ -539,7 +541,7 @@ macro_rules! adapter {
         /// Takes the bytes of the payload, writing only where there is no room.
         ///
         #[doc = cancel_safe!("a `write` that is dropped has taken none of its bytes, and `flush` goes on.")]
-        impl<W: Write, H: Header, B: Store> Write for PayloadWriter<'_, W, H, B>
+        impl<W: Write, F: Format, B: Store> Write for PayloadWriter<'_, W, F, B>
         where
             W::Error: 'static,
         {
@@ -555,19 +557,19 @@ macro_rules! adapter {
             }
         }
 
-        impl<R: Read, H: Header, B: Store> Reader<R, H, B> {
+        impl<R: Read, F: Format, B: Store> Reader<R, F, B> {
             reading!(R, B $(, $async)?);
         }
 
-        impl<W: Write, H: Header, B: Store> Writer<W, H, B> {
+        impl<W: Write, F: Format, B: Store> Writer<W, F, B> {
             writing!(W, B $(, $async)?);
         }
 
-        impl<S: Read, H: Header, D: Store, E> Framed<S, H, D, E> {
+        impl<S: Read, F: Format, D: Store, E> Framed<S, F, D, E> {
             reading!(S, D $(, $async)?);
         }
 
-        impl<S: Write, H: Header, D, E: Store> Framed<S, H, D, E> {
+        impl<S: Write, F: Format, D, E: Store> Framed<S, F, D, E> {
             writing!(S, E $(, $async)?);
         }
     };

@@ -1,7 +1,7 @@
 //! Messages as they come in: `u16` big-endian length, message.
 
 use ringframe::formats::{self, U16Be};
-use ringframe::{DecodeError, Decoder, Event, Header, Limited};
+use ringframe::{DecodeError, Decoder, Event, Format, Limited};
 
 use crate::copy::copy;
 
@@ -29,7 +29,7 @@ impl<const N: usize> Inbox<N> {
     /// error: its length.
     pub(super) fn next(&mut self, input: &mut &[u8], min: usize) -> Result<Option<&mut [u8]>, u16> {
         loop {
-            match self.decoder.event(input, u64::MAX) {
+            match self.decoder.next_event(input) {
                 Ok(None) => return Ok(None),
                 Ok(Some(Event::Begin { payload, .. })) if payload < min as u64 => {
                     return Err(length(payload));
@@ -58,7 +58,7 @@ impl<const N: usize> Inbox<N> {
 
     /// How many bytes are missing at least until there is something to say.
     pub(super) fn need(&self) -> usize {
-        self.decoder.need()
+        self.decoder.missing()
     }
 }
 

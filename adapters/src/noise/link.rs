@@ -3,7 +3,7 @@
 use core::fmt;
 use core::ops::Range;
 
-use ringframe::{Header, formats};
+use ringframe::{encode_header, formats};
 
 use super::inbox::{Inbox, PREFIX};
 use super::{Cipher, LinkError, MAX_MESSAGE, MAX_PLAINTEXT, TAG};
@@ -246,7 +246,7 @@ impl<const N: usize> Sealer<N> {
             return Err(LinkError::Exhausted);
         }
         let (_, free) = self.store.split_at_mut(self.pending.end);
-        let header = formats::U16_BE.write(&[], (len + TAG) as u64, free);
+        let header = encode_header(&formats::U16_BE, &[], (len + TAG) as u64, free);
         let message = free.get_mut(PREFIX..).unwrap_or_default();
         match (header, self.cipher.encrypt_with_ad_in_place(&[], message, len)) {
             (Ok(header), Ok(sealed)) => {

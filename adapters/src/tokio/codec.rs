@@ -22,11 +22,11 @@
 //! |---|---|
 //! | `LengthDelimitedCodec::new()` | [`Codec::new`]`(formats::U32_BE)` |
 //! | `length_field_offset(n)` | `offset: n` of [`LengthField`](ringframe::LengthField). Its encoder leaves those bytes out; ours takes them: [`WithFields`] |
-//! | `length_field_length(n)`, `length_field_type::<T>()` | `width`: 1, 2, 3, 4 or 8 bytes, or a varint. 5, 6 and 7 are a [`Header`] of one's own |
+//! | `length_field_length(n)`, `length_field_type::<T>()` | `width`: 1, 2, 3, 4 or 8 bytes, or a varint. 5, 6 and 7 are a [`Format`] of one's own |
 //! | `length_adjustment(n)` | `adjust: n` |
 //! | `num_skip(n)` | `adjust` grows by `n` - offset - width: theirs moves the end of the frame with `n`. `header: Some(n)` where that reaches past the length field; where it stops before, [`Codec::with_headers`], and the frame's bytes from `n` on |
 //! | `big_endian()`, `little_endian()` | `endian` |
-//! | `max_frame_length(n)`, `set_max_frame_length(n)` | [`Codec::max_frame`]`(n)`, [`Codec::set_max_frame`]`(n)`; ours counts the whole frame, theirs the length field's value before the adjustment, or the payload when encoding |
+//! | `max_frame_length(n)`, `set_max_frame_length(n)` | [`Codec::with_limit`]`(n)`, [`Codec::set_limit`]`(n)`; ours counts the whole frame, theirs the length field's value before the adjustment, or the payload when encoding |
 //! | `new_codec()` | [`Codec::new`]`(field.check()?)` |
 //! | `new_framed(io)` | `Framed::new(io, codec)` |
 //! | `new_read(io)`, `new_write(io)` | `FramedRead::new(io, codec)`, `FramedWrite::new(io, codec)` |
@@ -82,39 +82,41 @@ use std_crate::io;
 
 use bytes::{Buf, BytesMut};
 use ringframe::{
-    DecodeError, EncodeError, FinishError, Frame, Header, Limited, MAX_HEADER, Peek, encode_header, peek,
+    DecodeError, EncodeError, EndError, Format, Frame, Limited, MAX_HEADER, Peek, Trailer, encode_header,
+    peek,
 };
 use tokio_util::codec::{Decoder, Encoder};
 
 use crate::{ReadError, WriteError};
 
 /// The largest frame where neither the format nor the user says otherwise, bytes, header included. As in tokio-util.
-const MAX_FRAME: u64 = 8 << 20;
+const DEFAULT_LIMIT: u64 = 8 << 20;
 
 /// How many bytes are reserved ahead at the most, where less than that has come of a frame.
 const AHEAD: usize = 64 << 10;
 
 /// Frames in one wire format, for `Framed` and its relatives.
 ///
-/// `H` is the format; `I` is what decoding gives: the payload, a [`BytesMut`], or an [`OwnedFrame`] with its header.
+/// `F` is the format; `I` is what decoding gives: the payload, a [`BytesMut`], or an [`OwnedFrame`] with its header.
 /// Encoding takes payloads, anything that is bytes, as they are; [`WithFields`] where the header has bytes around the length
 /// field; and an `OwnedFrame`, to pass it on.
 ///
 /// It keeps nothing between calls: what is in `Framed`'s buffer decides. So it can be replaced by another between any two
 /// frames.
-pub struct Codec<H, I = BytesMut> {
-    format: Limited<H>,
+pub struct Codec<F, I = BytesMut> {
+    format: Limited<F>,
     item: PhantomData<fn() -> I>,
 }
 
-impl<H: Header> Codec<H> {
-    /// A codec that gives payloads. Its limit is the format's own, see [`Header::with_limit`], or else 8 MiB.
-    pub fn new(format: H) -> Self {
+impl<F: Format> Codec<F> {
+    /// A codec that gives payloads. Its limit is the format's own, see [`Format::with_limit`], or
+    /// else 8 MiB.
+    pub fn new(format: F) -> Self {
         Self::giving(format)
     }
 }
 
-impl<H: Header> Codec<H, OwnedFrame> {
+impl<F: Format> Codec<F, OwnedFrame> {
     /// A codec that gives whole frames, with their headers; else like [`new`](Codec::new).
     ///
     /// ```
@@ -126,7 +128,7 @@ impl<H: Header> Codec<H, OwnedFrame> {
     ///
     /// # let (near, far) = tokio::io::duplex(1024);
     /// // PostgreSQL messages: a type byte, then a length that counts itself but not the type byte.
-    /// let postgres = length_field!(offset = 1, adjust = -4);
+    /// let postgres = length_field!(offset: 1, adjust: -4);
     /// let mut client = Framed::new(near, Codec::with_headers(postgres));
     /// client.send(WithFields(b"Q", "SELECT 1\0")).await?;
     ///
@@ -135,44 +137,47 @@ impl<H: Header> Codec<H, OwnedFrame> {
     /// assert_eq!((frame.header(), frame.payload()), (&b"Q\0\0\0\x0d"[..], &b"SELECT 1\0"[..]));
     /// # Ok(()) }
     /// ```
-    pub fn with_headers(format: H) -> Self {
+    pub fn with_headers(format: F) -> Self {
         Self::giving(format)
     }
 }
 
-impl<H: Header, I> Codec<H, I> {
-    fn giving(format: H) -> Self {
-        let max_frame = match format.max_frame() {
-            u64::MAX => MAX_FRAME,
-            own => own,
-        };
-        Self { format: format.with_limit(max_frame), item: PhantomData }
+impl<F: Format, I> Codec<F, I> {
+    fn giving(format: F) -> Self {
+        let limit = format.limit().unwrap_or(DEFAULT_LIMIT);
+        Self { format: format.with_limit(limit), item: PhantomData }
     }
 
-    /// The same with frames of at most `bytes`, header included, both ways.
+    /// Returns the same codec with frames of at most `limit` bytes, header and trailer included, in
+    /// both directions.
+    ///
+    /// It replaces the default of 8 MiB, but never widens: if the format has a smaller limit of its
+    /// own, that one counts.
     #[must_use]
-    pub fn max_frame(mut self, bytes: u64) -> Self {
-        self.set_max_frame(bytes);
+    pub fn with_limit(mut self, limit: u64) -> Self {
+        self.set_limit(limit);
         self
     }
 
-    /// Sets the largest frame anew, for a codec in use: it counts from the next call on, also for a frame that has begun.
-    pub const fn set_max_frame(&mut self, bytes: u64) {
-        self.format.set_limit(bytes);
+    /// Sets the limit anew, for a codec in use. It counts from the next call on, also for a frame
+    /// that has begun. The format's own limit still counts.
+    pub const fn set_limit(&mut self, limit: u64) {
+        self.format.set_limit(limit);
     }
 
     /// The wire format, with the limit.
-    pub const fn format(&self) -> &Limited<H> {
+    pub const fn format(&self) -> &Limited<F> {
         &self.format
     }
 
     /// Takes the frame at the front of `buffer`, if it is whole; else answers how many bytes of it are needed.
     fn take(&self, buffer: &mut BytesMut) -> Result<Result<OwnedFrame, usize>, DecodeError> {
         Ok(match peek(&self.format, buffer)? {
-            Peek::Need(need) => Err(need),
+            Peek::Incomplete { total } => Err(total),
             Peek::Frame(frame) => {
-                let (len, header) = (frame.bytes().len(), frame.header().len());
-                Ok(OwnedFrame { bytes: buffer.split_to(len), header })
+                let (header, payload) = (frame.header().len(), frame.len());
+                let len = frame.bytes().len();
+                Ok(OwnedFrame { bytes: buffer.split_to(len), header, payload })
             }
         })
     }
@@ -180,14 +185,24 @@ impl<H: Header, I> Codec<H, I> {
     fn put(&self, fields: &[u8], payload: &[u8], buffer: &mut BytesMut) -> Result<(), EncodeError> {
         let mut header = [0; MAX_HEADER];
         let n = encode_header(&self.format, fields, payload.len() as u64, &mut header)?;
-        buffer.reserve(n + payload.len());
-        buffer.extend_from_slice(header.get(..n).unwrap_or_default());
+        let header = header.get(..n).unwrap_or_default();
+        let trailer_len = self.format.trailer_len();
+        buffer.reserve(n + payload.len() + trailer_len);
+        buffer.extend_from_slice(header);
         buffer.extend_from_slice(payload);
+        if trailer_len > 0 {
+            let mut check = self.format.begin_trailer(header);
+            check.update(payload);
+            let mut trailer = [0; MAX_HEADER];
+            let trailer = trailer.get_mut(..trailer_len).unwrap_or_default();
+            check.write(trailer);
+            buffer.extend_from_slice(trailer);
+        }
         Ok(())
     }
 }
 
-impl<H: Header, I: From<OwnedFrame>> Decoder for Codec<H, I> {
+impl<F: Format, I: From<OwnedFrame>> Decoder for Codec<F, I> {
     type Item = I;
     type Error = io::Error;
 
@@ -207,13 +222,13 @@ impl<H: Header, I: From<OwnedFrame>> Decoder for Codec<H, I> {
         match self.take(buffer).map_err(ReadError::from)? {
             Ok(frame) => Ok(Some(frame.into())),
             Err(_) if buffer.is_empty() => Ok(None),
-            Err(want) => Err(ReadError::from(FinishError::Truncated { have: buffer.len(), want }).into()),
+            Err(want) => Err(ReadError::from(EndError::Truncated { have: buffer.len(), want }).into()),
         }
     }
 }
 
 /// A payload. Header bytes around the length field there must be none; for those, [`WithFields`].
-impl<H: Header, I, P: AsRef<[u8]>> Encoder<P> for Codec<H, I> {
+impl<F: Format, I, P: AsRef<[u8]>> Encoder<P> for Codec<F, I> {
     type Error = io::Error;
 
     fn encode(&mut self, payload: P, buffer: &mut BytesMut) -> io::Result<()> {
@@ -225,17 +240,17 @@ impl<H: Header, I, P: AsRef<[u8]>> Encoder<P> for Codec<H, I> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WithFields<F, P>(pub F, pub P);
 
-impl<H: Header, I, F: AsRef<[u8]>, P: AsRef<[u8]>> Encoder<WithFields<F, P>> for Codec<H, I> {
+impl<F: Format, I, A: AsRef<[u8]>, P: AsRef<[u8]>> Encoder<WithFields<A, P>> for Codec<F, I> {
     type Error = io::Error;
 
-    fn encode(&mut self, item: WithFields<F, P>, buffer: &mut BytesMut) -> io::Result<()> {
+    fn encode(&mut self, item: WithFields<A, P>, buffer: &mut BytesMut) -> io::Result<()> {
         let WithFields(fields, payload) = item;
         Ok(self.put(fields.as_ref(), payload.as_ref(), buffer).map_err(WriteError::from)?)
     }
 }
 
 /// A frame as it came, header and all.
-impl<H: Header, I> Encoder<OwnedFrame> for Codec<H, I> {
+impl<F: Format, I> Encoder<OwnedFrame> for Codec<F, I> {
     type Error = io::Error;
 
     fn encode(&mut self, frame: OwnedFrame, buffer: &mut BytesMut) -> io::Result<()> {
@@ -252,33 +267,36 @@ impl<H: Header, I> Encoder<OwnedFrame> for Codec<H, I> {
     }
 }
 
-impl<H: Clone, I> Clone for Codec<H, I> {
+impl<F: Clone, I> Clone for Codec<F, I> {
     fn clone(&self) -> Self {
         Self { format: self.format.clone(), item: PhantomData }
     }
 }
 
-impl<H: Copy, I> Copy for Codec<H, I> {}
+impl<F: Copy, I> Copy for Codec<F, I> {}
 
-impl<H: fmt::Debug, I> fmt::Debug for Codec<H, I> {
+impl<F: fmt::Debug, I> fmt::Debug for Codec<F, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Codec").field("format", &self.format).finish()
     }
 }
 
-/// A whole frame that is its receiver's own: a header, then a payload.
+/// A whole frame that is its receiver's own: a header, a payload, and in some formats a trailer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct OwnedFrame {
     bytes: BytesMut,
-    /// Length of the header, at most that of `bytes`.
+    /// Length of the header.
     header: usize,
+    /// Length of the payload. With the header it is at most that of `bytes`; the rest is the
+    /// trailer.
+    payload: usize,
 }
 
 impl OwnedFrame {
     /// The frame as a decoder would lend it: also for typed messages.
     pub fn as_frame(&self) -> Frame<'_> {
-        Frame::new(&self.bytes, self.header)
+        Frame::new(&self.bytes, self.header, self.payload).expect("the lengths are those of a whole frame")
     }
 
     /// The whole frame, as it was on the wire.
@@ -291,7 +309,7 @@ impl OwnedFrame {
         self.as_frame().header()
     }
 
-    /// All bytes behind the header.
+    /// The payload.
     pub fn payload(&self) -> &[u8] {
         self.as_frame().payload()
     }
@@ -304,6 +322,7 @@ impl OwnedFrame {
     /// The payload, without a copy.
     pub fn into_payload(mut self) -> BytesMut {
         self.bytes.advance(self.header);
+        self.bytes.truncate(self.payload);
         self.bytes
     }
 }

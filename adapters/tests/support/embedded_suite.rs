@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::task::Poll;
 
 use embedded_io::{Error, ReadReady};
-use ringframe::{DecodeError, Decoder, EncodeError, Encoder, Event, FinishError, formats};
+use ringframe::{DecodeError, Decoder, EncodeError, Encoder, EndError, Event, Format, formats};
 use ringframe_io::{ReadError, WriteError};
 
 use super::fake::{ALL, Fake, Plan, Step};
@@ -37,7 +37,7 @@ pub(crate) fn is_refused(result: Result<usize, WriteError<io::Error>>) -> bool {
 pub(crate) fn read_events(reader: &mut FakeReader) -> Vec<Owned> {
     let mut frames = Vec::new();
     loop {
-        match wait!(reader.read_event(LIMIT)) {
+        match wait!(reader.read_event()) {
             Ok(event) if !take_event(&mut frames, event) => return frames,
             Ok(_) => {}
             Err(ReadError::Io(error)) if GOES_ON.contains(&error.kind()) => {}
@@ -76,7 +76,7 @@ fn what_is_discarded_of_a_payload_is_skipped() {
     let stream = u32_be(&[150, 3, 61, 0]);
     for size in [1, 7, 64, usize::MAX] {
         let mut reader = fake_reader(&stream, Plan::cycle([Step::Move(size)]));
-        assert!(matches!(wait!(reader.read_event(LIMIT)), Ok(Some(Event::Begin { payload: 150, .. }))));
+        assert!(matches!(wait!(reader.read_event()), Ok(Some(Event::Begin { payload: 150, .. }))));
         assert_eq!((reader.discard(), reader.discard()), (150, 0));
         assert_eq!(read_events(&mut reader), stream.frames[1..]);
     }
@@ -86,16 +86,16 @@ fn what_is_discarded_of_a_payload_is_skipped() {
 fn ready_means_that_no_read_is_needed() {
     let stream = u32_be(&[5, 0, 100]);
     let mut reader = fake_reader(&stream, Plan::cycle([Step::Move(15)]));
-    assert!(!reader.is_ready(LIMIT));
+    assert!(!reader.is_ready());
     assert!(wait!(reader.read_frame()).expect("a good frame").is_some());
-    assert!(reader.is_ready(LIMIT));
+    assert!(reader.is_ready());
     assert!(wait!(reader.read_frame()).expect("a good frame").is_some());
-    assert!(!reader.is_ready(LIMIT), "two bytes of a header");
+    assert!(!reader.is_ready(), "two bytes of a header");
     assert!(reader.decoder().is_mid_frame());
     assert_eq!(reader.get_ref().calls.len(), 1);
-    let large = wait!(reader.read(LIMIT)).expect("a good frame");
+    let large = wait!(reader.read()).expect("a good frame");
     assert!(matches!(large, Some(Incoming::Large(_))));
-    assert!(reader.is_ready(LIMIT), "the payload's first bytes");
+    assert!(reader.is_ready(), "the payload's first bytes");
 }
 
 /// Who flushes answers while nothing is at hand would wait for a peer that waits for them.
@@ -104,7 +104,7 @@ fn a_payload_that_was_read_leaves_nothing_at_hand() {
     let stream = u32_be(&[100]);
     for size in [1, 7, 64, usize::MAX] {
         let mut reader = fake_reader(&stream, Plan::cycle([Step::Move(size)]));
-        let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read(LIMIT)) else { panic!("no payload") };
+        let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read()) else { panic!("no payload") };
         let mut read = vec![];
         while payload.left() > 0 {
             let mut piece = [0; 16];
@@ -113,8 +113,8 @@ fn a_payload_that_was_read_leaves_nothing_at_hand() {
         }
         assert_eq!(wait!(payload.read(&mut [0])).expect("the end"), 0);
         assert_eq!(read, stream.frames[0].1);
-        assert!(!reader.is_ready(LIMIT), "by {size}");
-        assert_eq!(reader.decoder().frames(), 1);
+        assert!(!reader.is_ready(), "by {size}");
+        assert_eq!(reader.decoder().stats().frames, 1);
         assert!(matches!(wait!(reader.read_frame()), Ok(None)));
     }
 }
@@ -171,7 +171,7 @@ fn attempts_fail_as_calls_do() {
         let Poll::Ready(Err(ReadError::Truncated(error))) = wait!(reader.try_read_frame()) else {
             panic!("a clean end")
         };
-        assert_eq!(error, FinishError::Truncated { have: 7, want: 9 });
+        assert_eq!(error, EndError::Truncated { have: 7, want: 9 });
     }
 }
 
@@ -180,7 +180,7 @@ fn a_payload_says_whether_reading_it_would_wait() {
     let stream = u32_be(&[100]);
     let plan = Plan::new([Step::Move(10), WOULD_BLOCK, INTERRUPTED, ALL, ALL], [WOULD_BLOCK]);
     let mut reader = fake_reader(&stream, plan);
-    let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read(LIMIT)) else { panic!("a large frame") };
+    let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read()) else { panic!("a large frame") };
     let mut bytes = [0; 100];
     assert!(payload.read_ready().expect("an answer"), "what came with the header");
     assert_eq!(wait!(payload.read(&mut bytes)).expect("a part"), 6);
@@ -230,7 +230,7 @@ fn frames_can_be_queued_in_any_way_the_encoder_has() {
     let mut writer = fake_writer(&stream, Plan::cycle([ALL]));
     let mut frame = writer.encoder_mut().begin(&[]).expect("room");
     frame.write(&stream.frames[0].1).expect("room");
-    frame.finish().expect("room");
+    frame.publish().expect("room");
     flush(&mut writer);
     assert_sent(&writer, &stream.wire, "by way of the encoder");
 }
@@ -261,7 +261,7 @@ fn both_ways_share_a_transport_and_part_and_meet_again() {
     // A lent transport is one, too.
     let mut link = Framed::new(&mut fake, decoder, encoder);
     assert!(wait!(link.read_frame()).expect("a clean end").is_none());
-    assert_eq!((link.decoder().frames(), link.encoder().frames()), (3, 3));
+    assert_eq!((link.decoder().stats().frames, link.encoder().stats().frames), (3, 3));
 }
 
 /// What generic code sees of the errors.
@@ -273,7 +273,7 @@ fn errors_have_kinds() {
     let too_long = DecodeError::TooLong { declared: 2, limit: 1 };
     assert_eq!(Reading::Io(ErrorKind::TimedOut.into()).kind(), Kind::TimedOut);
     assert_eq!(Reading::Protocol(too_long).kind(), Kind::InvalidData);
-    assert_eq!(Reading::Truncated(FinishError::TruncatedPayload { missing: 1 }).kind(), Kind::InvalidData);
+    assert_eq!(Reading::Truncated(EndError::TruncatedPayload { missing: 1 }).kind(), Kind::InvalidData);
     let no_time = std::time::Duration::ZERO;
     assert_eq!(Reading::Idle { allowed: no_time }.kind(), Kind::TimedOut);
     assert_eq!(Writing::Io(ErrorKind::BrokenPipe.into()).kind(), Kind::BrokenPipe);
@@ -286,7 +286,8 @@ fn errors_have_kinds() {
 #[test]
 fn stores_can_be_lent() {
     let mut store = [0; STORE];
-    let encoder = Encoder::try_new(formats::U16_BE, &mut store[..]).expect("a store that holds a header");
+    let encoder = Encoder::try_new(formats::U16_BE.with_limit(LIMIT), &mut store[..])
+        .expect("a store that holds a header");
     let mut writer = crate::adapter::Writer::new(Fake::sink(Plan::cycle([Step::Move(7)])), encoder);
     let mut payload = wait!(writer.payload(&[], 200)).expect("a header");
     wait!(payload.write_all(&[7; 200])).expect("a good transport");

@@ -1,6 +1,6 @@
 //! Streams of frames, each over a store so small that frames meet its end, fill it, and exceed it.
 
-use ringframe::{Checked, Endian, LengthField, Width};
+use ringframe::{Endian, Format, LengthField, Limited, RuntimeFormat, Width};
 
 /// Capacity of the stores that go with the streams, bytes.
 pub(crate) const STORE: usize = 64;
@@ -14,7 +14,8 @@ pub(crate) type Owned = (Vec<u8>, Vec<u8>);
 /// Frames, and what they are on the wire.
 pub(crate) struct Stream {
     pub(crate) name: &'static str,
-    pub(crate) format: Checked,
+    /// With [`LIMIT`], so that frames larger than the store are streamed.
+    pub(crate) format: Limited<RuntimeFormat>,
     /// The header's bytes around the length field, of each frame.
     pub(crate) fields: &'static [u8],
     pub(crate) frames: Vec<Owned>,
@@ -25,13 +26,13 @@ impl Stream {
     /// Frames with payloads of these lengths. No two bytes that are 251 apart or less are mixed up
     /// unnoticed.
     pub(crate) fn new(name: &'static str, field: LengthField, fields: &'static [u8], lens: &[usize]) -> Self {
-        let format = field.check().expect("a description that can be");
+        let format = field.check().expect("a description that can be").with_limit(LIMIT);
         let (mut frames, mut wire) = (Vec::new(), Vec::new());
         let mut bytes = (0..=250).cycle();
         for &len in lens {
             let payload: Vec<u8> = bytes.by_ref().take(len).collect();
             let mut frame = vec![0; len + 16];
-            let n = ringframe::encode_parts(&format, fields, &[&payload], &mut frame).expect("there is room");
+            let n = ringframe::encode_with(&format, fields, &[&payload], &mut frame).expect("there is room");
             wire.extend_from_slice(&frame[..n]);
             frames.push((frame[..n - len].to_vec(), payload));
         }

@@ -12,7 +12,10 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::task::Poll;
 
-use ringframe::{Checked, DecodeError, Decoder, EncodeError, Encoder, FinishError, formats};
+use ringframe::{
+    ConfigError, DecodeError, Decoder, EncodeError, Encoder, EndError, Format, Limited, RuntimeFormat,
+    formats,
+};
 use ringframe_io::{ReadError, WriteError};
 
 use super::fake::{ALL, Call, Fake, Plan, Step};
@@ -22,8 +25,8 @@ use crate::adapter::{Incoming, PayloadReader, PayloadWriter, Reader, Writer};
 use crate::traits::{Read, Write};
 use crate::{SEEN, VECTORED, is_refused, read_error, write_error};
 
-pub(crate) type FakeReader = Reader<Fake, Checked, [u8; STORE]>;
-pub(crate) type FakeWriter = Writer<Fake, Checked, [u8; STORE]>;
+pub(crate) type FakeReader = Reader<Fake, Limited<RuntimeFormat>, [u8; STORE]>;
+pub(crate) type FakeWriter = Writer<Fake, Limited<RuntimeFormat>, [u8; STORE]>;
 
 pub(crate) fn fake_reader(stream: &Stream, plan: Plan) -> FakeReader {
     fake_reader_of(stream, &stream.wire, plan)
@@ -39,6 +42,13 @@ pub(crate) fn fake_writer(stream: &Stream, plan: Plan) -> FakeWriter {
     Writer::new(Fake::sink(plan), encoder)
 }
 
+/// Frames of a format with this limit.
+fn limited(lens: &[usize], limit: u64) -> Stream {
+    let mut stream = u32_be(lens);
+    stream.format.set_limit(limit);
+    stream
+}
+
 pub(crate) fn own(frame: ringframe::Frame<'_>) -> Owned {
     (frame.header().to_vec(), frame.payload().to_vec())
 }
@@ -48,7 +58,7 @@ fn goes_on(error: &io::Error) -> bool {
 }
 
 fn read(
-    payload: &mut PayloadReader<'_, Fake, Checked, [u8; STORE]>,
+    payload: &mut PayloadReader<'_, Fake, Limited<RuntimeFormat>, [u8; STORE]>,
     buf: &mut [u8],
 ) -> Result<usize, ReadError<io::Error>> {
     wait!(payload.read(buf)).map_err(read_error)
@@ -59,7 +69,7 @@ fn read_raw(reader: &mut FakeReader, buf: &mut [u8]) -> Result<usize, ReadError<
 }
 
 fn write(
-    payload: &mut PayloadWriter<'_, Fake, Checked, [u8; STORE]>,
+    payload: &mut PayloadWriter<'_, Fake, Limited<RuntimeFormat>, [u8; STORE]>,
     bytes: &[u8],
 ) -> Result<usize, WriteError<io::Error>> {
     wait!(payload.write(bytes)).map_err(write_error)
@@ -113,7 +123,7 @@ pub(crate) fn try_read_frames(reader: &mut FakeReader) -> (Vec<Owned>, usize) {
 fn read_any(reader: &mut FakeReader) -> Vec<Owned> {
     let mut frames = Vec::new();
     loop {
-        match wait!(reader.read(LIMIT)) {
+        match wait!(reader.read()) {
             Ok(Some(Incoming::Frame(frame))) => frames.push(own(frame)),
             Ok(Some(Incoming::Large(mut payload))) => {
                 // More room than there is payload: it must not be filled with what follows.
@@ -157,7 +167,10 @@ pub(crate) fn write_rest(writer: &mut FakeWriter, rest: &[u8]) {
     write_payload(&mut payload, rest);
 }
 
-fn write_payload(payload: &mut PayloadWriter<'_, Fake, Checked, [u8; STORE]>, mut rest: &[u8]) {
+fn write_payload(
+    payload: &mut PayloadWriter<'_, Fake, Limited<RuntimeFormat>, [u8; STORE]>,
+    mut rest: &[u8],
+) {
     while !rest.is_empty() {
         match write(payload, rest) {
             Ok(0) => panic!("it takes no more"),
@@ -190,7 +203,7 @@ mod reading {
                 let mut reader = fake_reader(&stream, plan);
                 assert_eq!(read_frames(&mut reader), stream.frames, "{}, {plan_name}", stream.name);
                 assert!(reader.get_ref().is_at_end());
-                assert_eq!(reader.decoder().frames() as usize, stream.frames.len());
+                assert_eq!(reader.decoder().stats().frames as usize, stream.frames.len());
             }
         }
     }
@@ -259,7 +272,7 @@ mod reading {
     #[test]
     fn a_truncated_end_is_an_error_with_numbers_and_stays_one() {
         let stream = u32_be(&[5, 60]);
-        let truncated = |have, want| FinishError::Truncated { have, want };
+        let truncated = |have, want| EndError::Truncated { have, want };
         let cases = (1..9)
             .map(|have| (have, truncated(have, if have < 4 { 4 } else { 9 })))
             .chain((10..9 + 64).map(|end| (end, truncated(end - 9, if end < 13 { 4 } else { 64 }))));
@@ -287,21 +300,28 @@ mod reading {
     fn good_frames_come_before_an_error_and_the_error_is_repeated() {
         let stream = u32_be(&[5, 0]);
         let wire = [&stream.wire[..], &[0xff; 4], b"whatever"].concat();
-        let too_long = DecodeError::TooLong { declared: 0xffff_ffff + 4, limit: STORE as u64 };
-        for size in 1..=wire.len() {
-            let mut reader = fake_reader_of(&stream, &wire, Plan::cycle([Step::Move(size)]));
-            for frame in &stream.frames {
-                let read = wait!(reader.read_frame()).expect("a good frame");
-                assert_eq!(read.map(own).as_ref(), Some(frame), "{size} bytes a call");
-            }
-            for _ in 0..3 {
-                let Err(ReadError::Protocol(error)) = wait!(reader.read_frame()) else { panic!("no error") };
+        // Without a named limit, the store is the limit.
+        let formats: [&dyn Format<Trailer = ()>; 2] = [stream.format.get_ref(), &stream.format];
+        for (format, limit) in formats.into_iter().zip([STORE as u64, LIMIT]) {
+            let too_long = DecodeError::TooLong { declared: 0xffff_ffff + 4, limit };
+            for size in 1..=wire.len() {
+                let decoder = Decoder::try_new(format, [0; STORE]).expect("a store that holds a header");
+                let mut reader = Reader::new(Fake::new(&wire, Plan::cycle([Step::Move(size)])), decoder);
+                for frame in &stream.frames {
+                    let read = wait!(reader.read_frame()).expect("a good frame");
+                    assert_eq!(read.map(own).as_ref(), Some(frame), "{size} bytes a call");
+                }
+                for _ in 0..3 {
+                    let Err(ReadError::Protocol(error)) = wait!(reader.read_frame()) else {
+                        panic!("no error")
+                    };
+                    assert_eq!(error, too_long, "{size} bytes a call");
+                }
+                let calls = reader.get_ref().calls.len();
+                let Err(ReadError::Protocol(error)) = wait!(reader.read()) else { panic!("no error") };
                 assert_eq!(error, too_long, "{size} bytes a call");
+                assert_eq!(reader.get_ref().calls.len(), calls, "nothing more is read after an error");
             }
-            let calls = reader.get_ref().calls.len();
-            let Err(ReadError::Protocol(error)) = wait!(reader.read(LIMIT)) else { panic!("no error") };
-            assert_eq!(error, DecodeError::TooLong { declared: 0xffff_ffff + 4, limit: LIMIT });
-            assert_eq!(reader.get_ref().calls.len(), calls, "nothing more is read after an error");
         }
     }
 
@@ -332,16 +352,14 @@ mod reading {
                 let Err(ReadError::Overrun(error)) = wait!(reader.read_frame()) else {
                     panic!("{more} more after {before}")
                 };
-                assert_eq!((error.committed, error.space), (STORE - before + more, STORE - before));
+                assert_eq!((error.filled, error.space), (STORE - before + more, STORE - before));
                 let next = wait!(reader.read_frame()).expect("a good frame");
                 assert_eq!(next.map(own).as_ref(), Some(&stream.frames[0]));
             }
         }
         let large = u32_be(&[100]);
         let mut reader = fake_reader(&large, Plan::once([Step::Move(10), Step::Lie(1)]));
-        let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read(LIMIT)) else {
-            panic!("a large frame")
-        };
+        let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read()) else { panic!("a large frame") };
         let mut bytes = [0; 100];
         assert_eq!(read(&mut payload, &mut bytes).expect("what is buffered"), 6);
         assert!(matches!(read(&mut payload, &mut bytes), Err(ReadError::Overrun(_))));
@@ -351,7 +369,7 @@ mod reading {
             let plan = Plan::once(before.into_iter().chain([Step::Lie(1)]).collect::<Vec<_>>());
             reader = fake_reader(&large, plan);
             if before.is_some() {
-                assert!(matches!(wait!(reader.read(LIMIT)), Ok(Some(Incoming::Large(_)))));
+                assert!(matches!(wait!(reader.read()), Ok(Some(Incoming::Large(_)))));
             }
             assert!(matches!(read_raw(&mut reader, &mut bytes), Err(ReadError::Overrun(_))));
         }
@@ -380,7 +398,7 @@ mod large_frames {
                 for size in [1, 5, 64, usize::MAX] {
                     let mut reader = fake_reader(&stream, Plan::cycle([Step::Move(size)]));
                     for (header, wanted) in &stream.frames {
-                        match wait!(reader.read(LIMIT)).expect("a good stream").expect("a frame") {
+                        match wait!(reader.read()).expect("a good stream").expect("a frame") {
                             Incoming::Frame(frame) => assert_eq!(frame.payload(), wanted),
                             Incoming::Large(mut payload) => {
                                 assert_eq!(payload.header(), header);
@@ -395,8 +413,8 @@ mod large_frames {
                             }
                         }
                     }
-                    assert!(wait!(reader.read(LIMIT)).expect("a clean end").is_none());
-                    assert_eq!(reader.decoder().frames() as usize, stream.frames.len());
+                    assert!(wait!(reader.read()).expect("a clean end").is_none());
+                    assert_eq!(reader.decoder().stats().frames as usize, stream.frames.len());
                 }
             }
         }
@@ -410,7 +428,7 @@ mod large_frames {
                 let plan = Plan::cycle([Step::Move(size), Step::Fail(ErrorKind::WouldBlock)]);
                 let mut reader = fake_reader(&stream, plan);
                 let mut payload = loop {
-                    match wait!(reader.read(LIMIT)) {
+                    match wait!(reader.read()) {
                         Ok(Some(Incoming::Large(payload))) => break payload,
                         Err(ReadError::Io(error)) if goes_on(&error) => {}
                         other => panic!("{other:?}"),
@@ -428,9 +446,9 @@ mod large_frames {
     fn a_payload_that_ends_early_is_an_error_with_its_numbers() {
         let stream = u32_be(&[150]);
         for end in 64..154 {
-            let wanted = FinishError::TruncatedPayload { missing: 154 - end as u64 };
+            let wanted = EndError::TruncatedPayload { missing: 154 - end as u64 };
             let mut reader = fake_reader_of(&stream, &stream.wire[..end], Plan::cycle([Step::Move(64)]));
-            let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read(LIMIT)) else {
+            let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read()) else {
                 panic!("a large frame")
             };
             let mut bytes = vec![0; end - 4];
@@ -449,9 +467,7 @@ mod large_frames {
         let stream = u32_be(&[100, 4]);
         let plan = Plan::new([Step::Move(4), Step::Fail(ErrorKind::TimedOut)], [Step::Move(5)]);
         let mut reader = fake_reader(&stream, plan);
-        let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read(LIMIT)) else {
-            panic!("a large frame")
-        };
+        let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read()) else { panic!("a large frame") };
         assert_eq!(read(&mut payload, &mut []).expect("nothing to do, nothing to wait for"), 0);
         let mut bytes = [0xee; 200];
         let n = fill(&mut bytes, |buf| read(&mut payload, buf)).expect("a whole payload");
@@ -464,18 +480,71 @@ mod large_frames {
     }
 
     #[test]
-    fn the_limit_is_that_of_frames_larger_than_the_store() {
-        let stream = u32_be(&[150, 60]);
-        for (limit, fits) in [(0, false), (153, false), (154, true), (u64::MAX, true)] {
+    fn the_limit_is_that_of_frames_of_any_size() {
+        for (limit, fits) in [(4, false), (64, false), (153, false), (154, true), (u64::MAX, true)] {
+            let stream = limited(&[150, 60], limit);
             let mut reader = fake_reader(&stream, Plan::cycle([ALL]));
-            match wait!(reader.read(limit)) {
+            match wait!(reader.read()) {
                 Ok(Some(Incoming::Large(_))) => assert!(fits, "limit {limit}"),
                 Err(ReadError::Protocol(error)) => {
-                    assert_eq!(error, DecodeError::TooLong { declared: 154, limit: limit.max(64) });
+                    assert_eq!(error, DecodeError::TooLong { declared: 154, limit });
                     assert!(!fits, "limit {limit}");
                 }
                 other => panic!("{other:?}"),
             }
+        }
+        // Of those that fit the store, too.
+        for (limit, fits) in [(4, false), (63, false), (64, true), (u64::MAX, true)] {
+            let stream = limited(&[60, 150], limit);
+            let mut reader = fake_reader(&stream, Plan::cycle([ALL]));
+            match wait!(reader.read()) {
+                Ok(Some(Incoming::Frame(frame))) => {
+                    assert_eq!(own(frame), stream.frames[0]);
+                    assert!(fits, "limit {limit}");
+                }
+                Err(ReadError::Protocol(error)) => {
+                    assert_eq!(error, DecodeError::TooLong { declared: 64, limit });
+                    assert!(!fits, "limit {limit}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        // A limit that leaves no room for a frame is refused at once.
+        let refused = Decoder::try_new(limited(&[], 3).format, [0; STORE]);
+        assert_eq!(refused.err(), Some(ConfigError::LimitTooSmall { limit: 3, needed: 4 }));
+    }
+
+    /// A length that no pointer can have is no reason to refuse what is streamed.
+    #[test]
+    fn a_frame_larger_than_any_memory_is_streamed() {
+        let len = 1 << 63;
+        let wire = [&u64::to_be_bytes(len)[..], b"begins"].concat();
+        let format = formats::U64_BE.with_limit(u64::MAX);
+        let fake = Fake::new(&wire, Plan::cycle([ALL]));
+        let mut reader = Reader::new(fake, Decoder::new(format, [0; STORE]));
+        let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read()) else { panic!("a large frame") };
+        assert_eq!((payload.len(), payload.left()), (len, len));
+        let mut bytes = [0; 10];
+        assert_eq!(wait!(payload.read(&mut bytes)).map_err(read_error).expect("what is buffered"), 6);
+        assert_eq!((&bytes[..6], payload.left()), (&b"begins"[..], len - 6));
+        let Err(ReadError::Truncated(error)) = wait!(payload.read(&mut bytes)).map_err(read_error) else {
+            panic!("an end")
+        };
+        assert_eq!(error, EndError::TruncatedPayload { missing: len - 6 });
+    }
+
+    /// Within the limit, but larger than the store: whole it can't be.
+    #[test]
+    fn read_frame_refuses_a_frame_that_only_fits_the_limit() {
+        let stream = u32_be(&[150, 60]);
+        for size in [1, 7, usize::MAX] {
+            let mut reader = fake_reader(&stream, Plan::cycle([Step::Move(size)]));
+            for _ in 0..2 {
+                let Err(ReadError::Protocol(error)) = wait!(reader.read_frame()) else { panic!("no error") };
+                assert_eq!(error, DecodeError::TooLong { declared: 154, limit: STORE as u64 });
+            }
+            // It can still be had in pieces.
+            assert_eq!(read_any(&mut reader), stream.frames);
         }
     }
 }
@@ -496,7 +565,7 @@ mod raw_bytes {
                 for piece in [1, 10, 130] {
                     let mut reader = fake_reader_of(&before, &wire, Plan::cycle([Step::Move(size)]));
                     for (_, wanted) in &before.frames {
-                        match wait!(reader.read(LIMIT)).expect("a good stream").expect("a frame") {
+                        match wait!(reader.read()).expect("a good stream").expect("a frame") {
                             Incoming::Frame(frame) => assert_eq!(frame.payload(), wanted),
                             Incoming::Large(mut payload) => {
                                 let mut bytes = vec![0; wanted.len()];
@@ -525,7 +594,7 @@ mod raw_bytes {
         for take in [0, 1, 60, 100, 149, 150] {
             for size in 1..=wire.len() {
                 let mut reader = fake_reader_of(&before, &wire, Plan::cycle([Step::Move(size)]));
-                let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read(LIMIT)) else {
+                let Ok(Some(Incoming::Large(mut payload))) = wait!(reader.read()) else {
                     panic!("a large frame")
                 };
                 fill(&mut vec![0; take], |buf| read(&mut payload, buf)).expect("a part of the payload");
@@ -565,12 +634,12 @@ mod raw_bytes {
     fn raw_bytes_behind_a_truncated_payload_are_an_error() {
         let stream = u32_be(&[100]);
         let mut reader = fake_reader_of(&stream, &stream.wire[..70], Plan::cycle([ALL]));
-        assert!(matches!(wait!(reader.read(LIMIT)), Ok(Some(Incoming::Large(_)))));
+        assert!(matches!(wait!(reader.read()), Ok(Some(Incoming::Large(_)))));
         for _ in 0..2 {
             let Err(ReadError::Truncated(error)) = read_raw(&mut reader, &mut [0; 10]) else {
                 panic!("a clean end")
             };
-            assert_eq!(error, FinishError::TruncatedPayload { missing: 34 });
+            assert_eq!(error, EndError::TruncatedPayload { missing: 34 });
         }
     }
 }
@@ -681,7 +750,7 @@ mod writing {
                 wait!(payload.finish()).expect("a whole payload");
                 wait!(writer.send(small)).expect("in step again");
                 assert_sent(&writer, &stream.wire, &format!("cut at {cut}"));
-                assert_eq!(writer.encoder().frames(), 2);
+                assert_eq!(writer.encoder().stats().frames, 2);
             }
         }
     }
@@ -699,7 +768,7 @@ mod writing {
                     let result = if again { wait!(writer.flush()) } else { wait!(writer.send(payload)) };
                     let Err(WriteError::Io(error)) = result else { panic!("sent") };
                     assert_eq!(error.kind(), kind);
-                    assert_eq!(writer.encoder().frames(), 1, "it is queued");
+                    assert_eq!(writer.encoder().stats().frames, 1, "it is queued");
                 }
                 wait!(writer.flush()).expect("it goes on");
                 wait!(writer.send(&stream.frames[1].1)).expect("in step");
@@ -717,7 +786,7 @@ mod writing {
         wait!(writer.push(&[], &stream.frames[0].1)).expect("room");
         for _ in 0..2 {
             assert!(matches!(wait!(writer.send(&stream.frames[1].1)), Err(WriteError::Io(_))));
-            assert_eq!(writer.encoder().frames(), 1);
+            assert_eq!(writer.encoder().stats().frames, 1);
         }
         wait!(writer.send(&stream.frames[1].1)).expect("room again");
         assert_sent(&writer, &stream.wire, "retried");
@@ -778,6 +847,27 @@ mod writing {
         assert_eq!(writer.get_ref().out, b"\x02ok");
     }
 
+    /// The store is the limit of a format that names none.
+    #[test]
+    fn a_frame_larger_than_the_store_needs_a_format_with_a_limit() {
+        let stream = u32_be(&[61, 60]);
+        let format = *stream.format.get_ref();
+        let encoder = Encoder::try_new(format, [0; STORE]).expect("a store that holds a header");
+        let mut writer = Writer::new(Fake::sink(Plan::cycle([ALL])), encoder);
+        let refusal = EncodeError::TooLong { frame: 65, limit: STORE as u64 };
+        let is_refusal = |error| matches!(error, WriteError::Encode(error) if error == refusal);
+        for _ in 0..2 {
+            assert!(is_refusal(wait!(writer.send(&stream.frames[0].1)).expect_err("no limit")));
+            assert!(is_refusal(wait!(writer.push(&[], &stream.frames[0].1)).expect_err("no limit")));
+            assert!(is_refusal(wait!(writer.payload(&[], 61)).map(|_| ()).expect_err("no limit")));
+            assert!(writer.encoder().is_empty() && writer.encoder().left() == 0, "nothing is queued");
+            assert_eq!(writer.encoder().stats().frames, 0);
+        }
+        assert!(writer.get_ref().calls.is_empty(), "nothing was written");
+        wait!(writer.send(&stream.frames[1].1)).expect("it fits");
+        assert_eq!(writer.get_ref().out, stream.wire[65..]);
+    }
+
     #[test]
     fn a_writer_can_be_taken_apart_and_put_together() {
         let stream = u32_be(&[20, 5]);
@@ -811,7 +901,7 @@ mod announced_payloads {
                         wait!(payload.finish()).expect("no failures");
                     }
                     assert_sent(&writer, &stream.wire, stream.name);
-                    assert_eq!(writer.encoder().frames() as usize, stream.frames.len());
+                    assert_eq!(writer.encoder().stats().frames as usize, stream.frames.len());
                 }
             }
         }
@@ -949,7 +1039,7 @@ mod messages {
         let mut writer = fake_writer(&stream, Plan::once([fail]));
         wait!(writer.push_message(&readings[0])).expect("room");
         assert!(matches!(wait!(writer.push_message(&readings[1])), Err(WriteError::Io(_))));
-        assert_eq!(writer.encoder().frames(), 1, "it is not queued");
+        assert_eq!(writer.encoder().stats().frames, 1, "it is not queued");
         for reading in &readings[1..] {
             wait!(writer.push_message(reading)).expect("room");
         }
@@ -964,5 +1054,127 @@ mod messages {
             assert_eq!(&frame.message::<Reading<'_>>().expect("a message"), reading);
         }
         assert!(wait!(reader.read_frame()).expect("a clean end").is_none());
+    }
+}
+
+/// Formats whose frames end with a check.
+mod trailers {
+    use super::super::summed::{LENS, Summed, payload, wire};
+    use super::*;
+
+    fn reader(wire: &[u8], size: usize) -> Reader<Fake, Summed, [u8; STORE]> {
+        let decoder = Decoder::try_new(Summed, [0; STORE]).expect("a store that holds a header");
+        Reader::new(Fake::new(wire, Plan::cycle([Step::Move(size)])), decoder)
+    }
+
+    /// What came of the next frame: all of its payload, or what went wrong at its end.
+    fn read_next(reader: &mut Reader<Fake, Summed, [u8; STORE]>) -> Result<Vec<u8>, DecodeError> {
+        match wait!(reader.read()) {
+            Ok(Some(Incoming::Frame(frame))) => Ok(frame.payload().to_vec()),
+            Ok(Some(Incoming::Large(mut large))) => {
+                let mut bytes = vec![];
+                loop {
+                    let mut piece = [0; 50];
+                    match wait!(large.read(&mut piece)).map_err(read_error) {
+                        Ok(0) => break,
+                        Ok(n) => bytes.extend_from_slice(&piece[..n]),
+                        Err(ReadError::Protocol(error)) => {
+                            assert_eq!((large.left(), bytes.len() as u64), (0, large.len()));
+                            let again = wait!(large.read(&mut piece)).map_err(read_error);
+                            assert!(matches!(again, Err(ReadError::Protocol(_))), "it stays: {again:?}");
+                            return Err(error);
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                assert_eq!((large.left(), wait!(large.read(&mut [0])).expect("the end")), (0, 0));
+                Ok(bytes)
+            }
+            Ok(None) => panic!("the end"),
+            Err(ReadError::Protocol(error)) => Err(error),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn frames_of_any_size_are_read() {
+        let (wire, _) = wire();
+        for size in (1..80).chain([usize::MAX]) {
+            let mut reader = reader(&wire, size);
+            for len in LENS {
+                assert_eq!(read_next(&mut reader), Ok(payload(len)), "{size} bytes a call");
+            }
+            assert!(wait!(reader.read()).expect("a clean end").is_none());
+            assert_eq!(reader.decoder().stats().frames as usize, LENS.len());
+        }
+    }
+
+    /// Of a large frame, after its payload; the next frame is in step.
+    #[test]
+    fn a_wrong_trailer_is_an_error() {
+        for (n, len) in LENS.into_iter().enumerate() {
+            let (mut wire, begins) = wire();
+            wire[begins[n] + 2 + len] ^= 1;
+            for size in [1, 3, 64, usize::MAX] {
+                let mut reader = reader(&wire, size);
+                for (m, len) in LENS.into_iter().enumerate() {
+                    match read_next(&mut reader) {
+                        Ok(bytes) => assert_eq!(bytes, payload(len)),
+                        Err(error) => {
+                            assert_eq!((error, m), (DecodeError::Corrupt, n), "{size} bytes a call");
+                            if len + 4 <= STORE {
+                                break; // A frame that was to be returned whole stays at the front.
+                            }
+                        }
+                    }
+                    assert!(m != n || len + 4 > STORE, "the damage is found");
+                }
+            }
+        }
+    }
+
+    /// Until the trailer is there, the payload's end is not.
+    #[test]
+    fn a_stream_that_ends_before_the_trailer_is_truncated() {
+        let (wire, _) = wire();
+        let mut reader = reader(&wire[9 + 4..9 + 4 + 103], usize::MAX);
+        let Ok(Some(Incoming::Large(mut large))) = wait!(reader.read()) else { panic!("a large frame") };
+        let mut at = 0;
+        while at < 100 {
+            at += wait!(large.read(&mut [0; 100])).expect("what arrived");
+        }
+        let Err(ReadError::Truncated(error)) = wait!(large.read(&mut [0])).map_err(read_error) else {
+            panic!("a clean end")
+        };
+        assert_eq!(error, EndError::TruncatedPayload { missing: 1 });
+    }
+
+    /// Also of frames that go out past the store, or in pieces.
+    #[test]
+    fn trailers_are_written() {
+        let (wire, _) = wire();
+        for size in [1, 3, 64, usize::MAX] {
+            for announced in [false, true] {
+                let encoder = Encoder::try_new(Summed, [0; STORE]).expect("a store that holds a header");
+                let mut writer = Writer::new(Fake::sink(Plan::cycle([Step::Move(size)])), encoder);
+                for len in LENS {
+                    let bytes = payload(len);
+                    if announced {
+                        let mut payload = wait!(writer.payload(&[], len as u64)).expect("a header");
+                        let mut rest = &bytes[..];
+                        while !rest.is_empty() {
+                            let n = wait!(payload.write(rest)).expect("no failures");
+                            assert!(n > 0, "it stands still");
+                            rest = &rest[n..];
+                        }
+                        wait!(payload.finish()).expect("a whole payload");
+                    } else {
+                        wait!(writer.push(&[], &bytes)).expect("no failures");
+                    }
+                }
+                wait!(writer.flush()).expect("no failures");
+                assert_eq!(writer.get_ref().out, wire, "{size} bytes a call");
+            }
+        }
     }
 }

@@ -55,7 +55,8 @@ pub(crate) mod decode {
     pub(crate) fn ours(decoder: &mut Decoder<U32Be, Box<[u8]>>, stream: &[u8], chunk: usize) -> u64 {
         let mut sum = 0_u64;
         for mut input in stream.chunks(chunk) {
-            while let Some(frame) = decoder.decode(&mut input).expect("a good frame") {
+            let mut frames = decoder.frames(&mut input);
+            while let Some(frame) = frames.next().expect("a good frame") {
                 sum = sum.wrapping_add(look(frame.payload()));
             }
         }
@@ -183,11 +184,11 @@ pub(crate) mod read {
     pub(crate) fn ours(state: &mut Ours<'_>, frames: usize) -> u64 {
         let mut sum = 0_u64;
         for _ in 0..frames {
-            while let Status::Need(_) = state.decoder.poll().expect("a good frame") {
+            while let Status::Missing(_) = state.decoder.poll().expect("a good frame") {
                 let n = state.reader.read(state.decoder.space()).expect("memory");
-                state.decoder.commit(n).expect("that was the space");
+                state.decoder.filled(n).expect("that was the space");
             }
-            let frame = state.decoder.next_frame().expect("a good frame").expect("it was there");
+            let frame = state.decoder.take_frame().expect("a good frame").expect("it was there");
             sum = sum.wrapping_add(look(frame.payload()));
         }
         sum

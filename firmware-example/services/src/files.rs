@@ -1,5 +1,5 @@
 //! The file service against the RAM disk: a frame of JSON, then, where it announces content, exactly that many
-//! raw bytes. Ordinary peers put and get files here as they do with a host.
+//! unframed bytes. Ordinary peers put and get files here as they do with a host.
 //!
 //! ```text
 //! put  {"op":"put","name":"a.bin","size":5} h e l l o         -> {"ok":true,"size":5,"sha256":"2cf2…"}
@@ -12,13 +12,12 @@
 
 use core::fmt::{self, Write};
 
-use ringframe::formats::U32Be;
 use ringframe::{EncodeError, FrameWriter};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::disk::{Disk, DiskError, FILES, NAME, Reading, Upload};
-use crate::{Fault, OUTGOING, RING, Receiver, Sender, log_frame};
+use crate::{Fault, OUTGOING, RING, Receiver, Sender, Wire, log_frame};
 
 /// Room that an answer finds before a request is taken, bytes. Only a list is larger, and it is cut.
 const ANSWER: usize = 256;
@@ -148,7 +147,7 @@ impl Session {
             match &mut self.state {
                 State::Content(put) if put.left > 0 => {
                     let max = usize::try_from(put.left).unwrap_or(usize::MAX);
-                    let piece = receiver.raw(input, max);
+                    let piece = receiver.unframed(input, max);
                     if piece.is_empty() {
                         return Ok(());
                     }
@@ -160,7 +159,7 @@ impl Session {
                     let Some(piece) = disk.read(&get.reading, get.left) else {
                         return Err(Fault::Replaced);
                     };
-                    let n = sender.raw(piece)?;
+                    let n = sender.push_unframed(piece)?;
                     if n == 0 {
                         return Ok(());
                     }
@@ -193,7 +192,7 @@ impl Session {
             State::Content(put) if put.trailer => self.state = State::Trailer(put),
             State::Content(put) => complete(put, sender, disk)?,
             state => {
-                let frame = match receiver.decode(input) {
+                let frame = match receiver.next_frame(input) {
                     Ok(Some(frame)) => frame,
                     nothing => {
                         // What was under way is not to be forgotten: somebody has to give it up.
@@ -201,7 +200,7 @@ impl Session {
                         return Ok(nothing.map(|_| false)?);
                     }
                 };
-                log_frame("files", frame.payload().len() as u64);
+                log_frame("files", frame.len() as u64);
                 match (state, words(frame.payload())) {
                     (State::Offset(put), Some(Words { offset: Some(0), .. })) => {
                         self.state = State::Content(put);
@@ -301,7 +300,7 @@ fn list(sender: &mut Sender, disk: &Disk<'_>, after: &str) -> Result<(), Fault> 
         after = name;
     };
     frame.text(format_args!(r#"],"more":{more}}}"#))?;
-    Ok(frame.0.finish()?)
+    Ok(frame.0.publish()?)
 }
 
 /// Tells the peer why its request is refused, and answers the fault that this is where what follows can't be
@@ -341,11 +340,11 @@ fn tell(fault: Fault) -> Result<(), Fault> {
 fn answer(sender: &mut Sender, text: fmt::Arguments<'_>) -> Result<(), Fault> {
     let mut frame = Json(sender.begin(&[])?);
     frame.text(text)?;
-    Ok(frame.0.finish()?)
+    Ok(frame.0.publish()?)
 }
 
 /// Text written into a frame.
-struct Json<'e>(FrameWriter<'e, U32Be, [u8; OUTGOING]>);
+struct Json<'e>(FrameWriter<'e, Wire, [u8; OUTGOING]>);
 
 impl Json<'_> {
     fn text(&mut self, text: fmt::Arguments<'_>) -> Result<(), Fault> {

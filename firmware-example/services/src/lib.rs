@@ -5,7 +5,7 @@
 //! | 7878 | [`Service::Upper`] | answered with their ASCII letters in upper case |
 //! | 7879 | [`Service::Echo`] | answered as they are |
 //! | 7880 | [`Service::Typed`] | [`messages::Request`] and [`messages::Reply`], by postcard |
-//! | 7881 | [`Service::Files`] | headers of files in JSON, the content raw behind them |
+//! | 7881 | [`Service::Files`] | headers of files in JSON, the content unframed after them |
 //!
 //! All with a length of 32 bits, big-endian. [`link`] joins them to smoltcp's sockets.
 #![no_std]
@@ -24,7 +24,7 @@ use core::fmt;
 
 pub use files::{Kind, Session};
 use ringframe::formats::U32Be;
-use ringframe::{DecodeError, Decoder, EncodeError, Encoder, FinishError};
+use ringframe::{DecodeError, Decoder, EncodeError, Encoder, EndError, Limited};
 pub use ringframe_messages as messages;
 
 /// Size of a connection's receive ring, bytes: the largest frame that is taken whole. Larger ones, and files,
@@ -38,11 +38,14 @@ pub const OUTGOING: usize = 2 * RING;
 /// The largest frame that is upper-cased or echoed, bytes with its header.
 pub const MAX_FRAME: u64 = 1 << 20;
 
+/// The wire format. Its limit is [`Service::max_frame`] when receiving, [`MAX_FRAME`] when sending.
+pub type Wire = Limited<U32Be>;
+
 /// A connection's receiving side.
-pub type Receiver = Decoder<U32Be, [u8; RING]>;
+pub type Receiver = Decoder<Wire, [u8; RING]>;
 
 /// A connection's sending side.
-pub type Sender = Encoder<U32Be, [u8; OUTGOING]>;
+pub type Sender = Encoder<Wire, [u8; OUTGOING]>;
 
 /// What the services know of the board.
 pub trait Board {
@@ -89,6 +92,14 @@ impl Service {
         Self::Files(Session::default())
     }
 
+    /// Returns the length of the largest frame that it takes, in bytes with its header.
+    pub const fn max_frame(&self) -> u64 {
+        match self {
+            Self::Upper | Self::Echo => MAX_FRAME,
+            Self::Typed | Self::Files(_) => RING as u64,
+        }
+    }
+
     /// Takes what it can out of the receiver and `input`, and queues answers as long as there is room for
     /// them; what is left of `input` waits in the socket, and so, in the end, does the peer.
     ///
@@ -125,7 +136,7 @@ impl Service {
     /// [`Fault::Truncated`] inside a frame, [`Fault::Content`] inside a file.
     pub fn finish<B>(&mut self, receiver: &mut Receiver, node: &mut Node<'_, B>) -> Result<(), Fault> {
         let missing = self.abandon(node);
-        receiver.finish().map_err(Fault::Truncated)?;
+        receiver.end_of_input().map_err(Fault::Truncated)?;
         missing.map_or(Ok(()), |missing| Err(Fault::Content { missing }))
     }
 
@@ -153,7 +164,7 @@ pub enum Fault {
     /// The peer broke the protocol.
     Protocol(DecodeError),
     /// The peer's stream ended inside a frame.
-    Truncated(FinishError),
+    Truncated(EndError),
     /// The peer's stream ended inside a file, or before what was to be said of it.
     Content {
         /// How many bytes of its content are missing.

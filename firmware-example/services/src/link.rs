@@ -1,12 +1,13 @@
 //! The codec on smoltcp's sockets, without a buffer in between: the decoder is fed from `recv(|bytes| …)`, the
 //! encoder drained into `send(|space| …)`.
 
-use ringframe::{Decoder, Encoder, formats};
+use ringframe::formats::U32_BE;
+use ringframe::{Decoder, Encoder, Format};
 use smoltcp::socket::tcp::{Socket, State};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpEndpoint;
 
-use crate::{Board, Fault, Node, OUTGOING, RING, Receiver, Sender, Service};
+use crate::{Board, Fault, MAX_FRAME, Node, OUTGOING, RING, Receiver, Sender, Service};
 
 /// How long a frame may take from its first byte to its last: the largest, at 35 KB/s.
 const FRAME: Duration = Duration::from_secs(30);
@@ -62,12 +63,13 @@ pub enum Report {
 impl Connection {
     /// Serves peers on a port, each with a new `service`.
     pub fn new(port: u16, service: fn() -> Service) -> Self {
+        let session = service();
         Self {
             port,
             service,
-            session: service(),
-            receiver: Decoder::new(formats::U32_BE, [0; RING]),
-            sender: Encoder::new(formats::U32_BE, [0; OUTGOING]),
+            receiver: Decoder::new(U32_BE.with_limit(session.max_frame()), [0; RING]),
+            sender: Encoder::new(U32_BE.with_limit(MAX_FRAME), [0; OUTGOING]),
+            session,
             phase: Phase::Listening,
             active: Instant::ZERO,
             given: Instant::ZERO,
@@ -151,7 +153,7 @@ impl Connection {
         node: &mut Node<'_, B>,
     ) -> Result<(), Fault> {
         loop {
-            let frames = self.receiver.frames();
+            let frames = self.receiver.stats().frames;
             let mut taken = 0;
             let served = socket.recv(|bytes| {
                 let mut input = &*bytes;
@@ -163,7 +165,7 @@ impl Connection {
             let served = served.unwrap_or_else(|_| {
                 self.session.serve(&mut self.receiver, &mut self.sender, &mut &[][..], node)
             });
-            node.counters.add(self.receiver.frames().wrapping_sub(frames), taken, 0);
+            node.counters.add(self.receiver.stats().frames.wrapping_sub(frames), taken, 0);
             let given = self.give(socket, node);
             if taken > 0 || given > 0 {
                 self.active = now;
@@ -196,7 +198,7 @@ impl Connection {
             self.begun = None;
             return if now < self.given + PAUSE { Ok(()) } else { Err(Fault::Stalled) };
         }
-        let frames = self.receiver.frames();
+        let frames = self.receiver.stats().frames;
         if !self.receiver.is_mid_frame() {
             self.begun = None;
             let allowed = if self.session.is_mid_content() { PAUSE } else { IDLE };

@@ -2,7 +2,7 @@
 
 use ringframe::Event;
 
-use crate::{Fault, MAX_FRAME, Receiver, Sender, log_frame};
+use crate::{Fault, Receiver, Sender, log_frame};
 
 /// Answers every frame with the same after `change`.
 pub(crate) fn serve(
@@ -18,19 +18,19 @@ pub(crate) fn serve(
         let room = sender.free().saturating_sub(receiver.buffered());
         let (mut now, later) = input.split_at_checked(room).unwrap_or((input, &[]));
         let before = now.len();
-        let event = receiver.event(&mut now, MAX_FRAME)?;
+        let event = receiver.next_event(&mut now)?;
         let used = before - now.len();
         *input = input.get(used..).unwrap_or_default();
         match event {
             Some(Event::Frame(frame)) => {
-                log_frame(name, frame.payload().len() as u64);
+                log_frame(name, frame.len() as u64);
                 let mut answer = sender.begin(&[])?;
                 changed(frame.payload(), change, |piece| answer.write(piece))?;
-                answer.finish()?;
+                answer.publish()?;
             }
             Some(Event::Begin { payload, .. }) => {
                 log_frame(name, payload);
-                sender.start(&[], payload)?;
+                sender.announce(&[], payload)?;
             }
             Some(Event::Data(piece)) => changed(piece, change, |piece| sender.feed(piece).map(drop))?,
             Some(Event::End) => {}

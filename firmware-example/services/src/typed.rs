@@ -13,8 +13,8 @@ pub(crate) fn serve<B: Board>(
     node: &mut Node<'_, B>,
 ) -> Result<(), Fault> {
     while sender.free() >= ANSWER {
-        let Some(frame) = receiver.decode(input)? else { break };
-        log_frame("typed", frame.payload().len() as u64);
+        let Some(frame) = receiver.next_frame(input)? else { break };
+        log_frame("typed", frame.len() as u64);
         let request = frame.message();
         let ring_free = receiver.capacity().saturating_sub(receiver.buffered());
         let reply = match request {

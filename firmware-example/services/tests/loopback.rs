@@ -5,7 +5,7 @@ use ringframe_services::link::{Connection, Report};
 use ringframe_services::messages::{Counters, Reply, Request};
 use ringframe_services::{Board, Fault, Kind, MAX_FRAME, Node, RING, Service};
 
-use ringframe::{DecodeError, Decoder, FinishError, formats};
+use ringframe::{DecodeError, Decoder, EndError, formats};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
@@ -316,9 +316,9 @@ fn the_answers_to_a_half_closed_peer() {
 fn ends_inside_a_frame() {
     let mut world = World::new();
     for (wire, error) in [
-        (&b"\0\0\0\x09hel"[..], FinishError::Truncated { have: 7, want: 13 }),
-        (b"\0\0", FinishError::Truncated { have: 2, want: 4 }),
-        (b"\0\0\x10\0part", FinishError::TruncatedPayload { missing: 4092 }),
+        (&b"\0\0\0\x09hel"[..], EndError::Truncated { have: 7, want: 13 }),
+        (b"\0\0", EndError::Truncated { have: 2, want: 4 }),
+        (b"\0\0\x10\0part", EndError::TruncatedPayload { missing: 4092 }),
     ] {
         let client = world.connect(UPPER);
         client.exchange(&mut world, wire, usize::MAX);
@@ -425,7 +425,7 @@ fn typed_requests() {
         let answer = client.exchange(world, &frame(request), 1);
         let mut decoder = Decoder::new(formats::U32_BE, [0; 256]);
         let mut input = &answer[..];
-        let frame = decoder.decode(&mut input).unwrap().unwrap();
+        let frame = decoder.next_frame(&mut input).unwrap().unwrap();
         assert!(input.is_empty());
         match frame.message::<Reply>().unwrap() {
             Reply::Info(info) => {

@@ -9,11 +9,11 @@ use embassy_net::tcp::{self, TcpReader, TcpSocket, TcpWriter};
 use embassy_net::{Config, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
 use embassy_time::{Duration, TimeoutError, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
-use ringframe::formats::{U32_BE, U32Be};
-use ringframe::{Decoder, Encoder};
+use ringframe::formats::U32_BE;
+use ringframe::{Decoder, Encoder, Format};
 use ringframe_io::embedded_io_async::{Incoming, Reader, Writer};
 use ringframe_io::{ReadError, WriteError};
-use ringframe_services::{Fault, MAX_FRAME, OUTGOING, RING};
+use ringframe_services::{Fault, MAX_FRAME, OUTGOING, RING, Wire};
 use static_cell::{ConstStaticCell, StaticCell};
 
 /// What QEMU's user network expects.
@@ -102,8 +102,10 @@ async fn peers(stack: Stack<'static>, receive: &'static mut [u8], send: &'static
 /// Answers frames until the peer has no more.
 async fn serve(socket: &mut TcpSocket<'_>) -> Result<(), Fault> {
     let (reads, writes) = socket.split();
-    let mut reader = Reader::new(reads, Decoder::new(U32_BE, [0; RING]));
-    let mut writer = Writer::new(writes, Encoder::new(U32_BE, [0; OUTGOING]));
+    // Both sides have frames that are larger than their rings.
+    let format = U32_BE.with_limit(MAX_FRAME);
+    let mut reader = Reader::new(reads, Decoder::new(format, [0; RING]));
+    let mut writer = Writer::new(writes, Encoder::new(format, [0; OUTGOING]));
     let end = loop {
         match with_timeout(FRAME, answer(&mut reader, &mut writer)).await {
             Ok(Ok(true)) => {}
@@ -122,11 +124,11 @@ async fn serve(socket: &mut TcpSocket<'_>) -> Result<(), Fault> {
 
 /// Answers the next frame with its ASCII letters in upper case; `false`: there is none.
 async fn answer(
-    reader: &mut Reader<TcpReader<'_>, U32Be, [u8; RING]>,
-    writer: &mut Writer<TcpWriter<'_>, U32Be, [u8; OUTGOING]>,
+    reader: &mut Reader<TcpReader<'_>, Wire, [u8; RING]>,
+    writer: &mut Writer<TcpWriter<'_>, Wire, [u8; OUTGOING]>,
 ) -> Result<bool, Fault> {
     let mut buffer = [0; RING];
-    match reader.read(MAX_FRAME).await.map_err(not_read)? {
+    match reader.read().await.map_err(not_read)? {
         None => return Ok(false),
         Some(Incoming::Frame(frame)) => {
             let answer = &mut buffer[..frame.payload().len()];
@@ -145,7 +147,7 @@ async fn answer(
         }
     }
     // Answers to frames that came together leave together.
-    if !reader.is_ready(MAX_FRAME) {
+    if !reader.is_ready() {
         writer.drain().await.map_err(not_written)?;
     }
     Ok(true)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use ringframe::{Checked, Encoder, Event, Header, Limited};
+use ringframe::{Encoder, Event, Limited, RuntimeFormat};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{ReadError, WriteError};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -66,8 +66,8 @@ struct Counts {
 }
 
 pub(super) struct Link<'c> {
-    reader: Reader<Watched<'c, ReadHalf>, Limited<Checked>, Box<[u8]>>,
-    writer: Writer<Watched<'c, WriteHalf>, Limited<Checked>, Box<[u8]>>,
+    reader: Reader<Watched<'c, ReadHalf>, Limited<RuntimeFormat>, Box<[u8]>>,
+    writer: Writer<Watched<'c, WriteHalf>, Limited<RuntimeFormat>, Box<[u8]>>,
     ledger: Ledger<'c>,
 }
 
@@ -152,7 +152,6 @@ impl Link<'_> {
     /// Sends frames as long as the phase goes, and takes all their replies.
     async fn exchange(&mut self, phase: Phase) -> Result<(), Failure> {
         let Self { reader, writer, ledger } = self;
-        let max_frame = ledger.plan.format.max_frame();
         ledger.before = ledger.counts.sent.get();
         let mut more = true;
         // What has left the ring may still wait below it.
@@ -173,12 +172,12 @@ impl Link<'_> {
                     }
                     Err(error) => return Err(self.cannot_write(error).await),
                 },
-                event = reader.read_event(max_frame) => event,
+                event = reader.read_event() => event,
             };
             ledger.take(event, phase)?;
             // All that has come, before anything is sent for it: replies of one packet make one packet.
-            while reader.is_ready(max_frame) {
-                let event = reader.read_event(max_frame).await;
+            while reader.is_ready() {
+                let event = reader.read_event().await;
                 ledger.take(event, phase)?;
             }
             ledger.publish();
@@ -188,9 +187,8 @@ impl Link<'_> {
     /// Why writing failed: what the peer said last explains it better.
     async fn cannot_write(&mut self, error: WriteError<std::io::Error>) -> Failure {
         let Self { reader, ledger, .. } = self;
-        let max_frame = ledger.plan.format.max_frame();
         loop {
-            let event = reader.read_event(max_frame).await;
+            let event = reader.read_event().await;
             if matches!(&event, Ok(None)) || matches!(&event, Err(error) if is_gone(error)) {
                 return Failure::write(&format!("{}: {}", ledger.whom(), k_of_n(ledger.counts)), &error);
             }
@@ -204,11 +202,10 @@ impl Link<'_> {
     /// Says good-bye, and listens for what nobody asked for.
     async fn farewell(&mut self) -> Result<(), Failure> {
         let Self { reader, writer, ledger } = self;
-        let max_frame = ledger.plan.format.max_frame();
         if writer.shutdown().await.is_err() {
             return Ok(());
         }
-        match timeout(FAREWELL, reader.read_event(max_frame)).await {
+        match timeout(FAREWELL, reader.read_event()).await {
             Ok(Ok(Some(event))) => ledger.event(event, None),
             Ok(Err(error)) if !is_gone(&error) => Err(ledger.cannot_read(&error)),
             _ => Ok(()),
@@ -220,7 +217,7 @@ impl Ledger<'_> {
     /// Hands frames over, as many as may be under way and as there is room for.
     fn fill(
         &mut self,
-        encoder: &mut Encoder<Limited<Checked>, Box<[u8]>>,
+        encoder: &mut Encoder<Limited<RuntimeFormat>, Box<[u8]>>,
         phase: Phase,
         more: &mut bool,
     ) -> Result<(), Failure> {
@@ -257,7 +254,7 @@ impl Ledger<'_> {
             if !*more {
                 return Ok(());
             }
-            encoder.start(&plan.fields, plan.size).map_err(cannot)?;
+            encoder.announce(&plan.fields, plan.size).map_err(cannot)?;
             if self.under_way.is_empty() {
                 // From now on the peer owes something.
                 counts.moved_out.set(now);

@@ -99,7 +99,7 @@ impl<'p> Report<'p> {
             .collect();
         json!({
             "address": plan.address,
-            "wire": description(plan.format.inner().field()),
+            "wire": description(plan.format.get_ref().field()),
             "payload_length": plan.size,
             "length": plan.frame,
             "connections": plan.connections,

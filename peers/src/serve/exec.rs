@@ -18,7 +18,7 @@ use std::pin::pin;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use ringframe::{Checked, Event, Header, Limited, MAX_HEADER};
+use ringframe::{Event, Limited, MAX_HEADER, RuntimeFormat, encode_header};
 use ringframe_io::tokio::Writer;
 use ringframe_io::{ReadError, WriteError};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -58,7 +58,7 @@ const TYPES: [u8; 2] = [1, 2];
 /// The type byte of the last frame.
 const LAST: u8 = 0;
 
-type LinkWriter = Writer<WriteHalf, Limited<Checked>, Box<[u8]>>;
+type LinkWriter = Writer<WriteHalf, Limited<RuntimeFormat>, Box<[u8]>>;
 
 /// Closes what this process was given open beside its standard streams, for commands would be given it as well. It
 /// is the first thing done: nothing else is open yet, and what is opened later is closed for commands by default.
@@ -191,7 +191,6 @@ impl Exec {
     /// Answers requests, one after another, until the end, which is the only way out.
     async fn answer_all(&self, link: &mut Link) -> Result<Infallible, End> {
         let format = *link.reader.decoder().format();
-        let max_frame = format.max_frame();
         let mut room = [0; MAX_HEADER];
         let mut buffer = vec![0; 1 + self.piece].into_boxed_slice();
         loop {
@@ -199,18 +198,18 @@ impl Exec {
             let event = tokio::select! {
                 biased;
                 _ = stopping.wait_for(|stop| *stop) => return Err(End::Stopped),
-                event = reader.read_event(max_frame) => event,
+                event = reader.read_event() => event,
             };
             let (fields, request) = match event? {
                 None => return Err(End::Closed),
                 Some(Event::Frame(frame)) => {
                     *frames += 1;
                     *bytes += frame.bytes().len() as u64;
-                    (format.inner().fields(frame.header(), &mut room), self.parse(frame.payload()))
+                    (format.get_ref().fields(frame.header(), &mut room), self.parse(frame.payload()))
                 }
                 Some(Event::Begin { header, payload }) => {
                     *bytes += header.len() as u64;
-                    let fields = format.inner().fields(header, &mut room);
+                    let fields = format.get_ref().fields(header, &mut room);
                     let most = RING - header.len();
                     reader.discard();
                     let why = format!("a request has at most {most} bytes; this one has {payload}");
@@ -219,6 +218,7 @@ impl Exec {
                 // Discarded.
                 Some(Event::Data(_) | Event::End) => continue,
             };
+            let fields = fields.unwrap_or_default();
             let result = match request {
                 Ok(request) => self.perform(link, fields, &request, &mut buffer).await,
                 Err(refusal) => Err(refusal.into()),
@@ -392,15 +392,14 @@ impl Exec {
 }
 
 /// The largest payload that the format can carry, up to a piece.
-fn largest_payload(format: &Limited<Checked>) -> usize {
-    let fields = vec![0; format.inner().fields_len()];
+fn largest_payload(format: &Limited<RuntimeFormat>) -> usize {
+    let fields = vec![0; format.get_ref().fields_len()];
     let (mut possible, mut impossible) = (0, PIECE + 1);
     while impossible - possible > 1 {
         let payload = possible.midpoint(impossible);
-        let header = format.write(&fields, payload as u64, &mut [0; MAX_HEADER]);
-        match header.is_ok_and(|header| (header + payload) as u64 <= format.max_frame()) {
-            true => possible = payload,
-            false => impossible = payload,
+        match encode_header(format, &fields, payload as u64, &mut [0; MAX_HEADER]) {
+            Ok(_) => possible = payload,
+            Err(_) => impossible = payload,
         }
     }
     possible
@@ -585,7 +584,7 @@ impl Running {
         match &mut sink.files {
             None => {
                 kind[0] = TYPES[which];
-                writer.encoder_mut().push_parts(fields, &[&buffer[..=n]]).map_err(WriteError::Encode)?;
+                writer.encoder_mut().push_with(fields, &[&buffer[..=n]]).map_err(WriteError::Encode)?;
             }
             Some(files) => {
                 let written = files[which].write_all(&data[..wanted as usize]).await;

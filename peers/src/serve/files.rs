@@ -29,6 +29,7 @@ use crate::file_wire::{Kind, MAX_HEADER_FRAME, Refusal, Reply, Request, from_jso
 use crate::output::{Output, Verbosity};
 use crate::store::{Name, Partial, Store};
 use crate::text::{readable, readable_path};
+use crate::wire::whole_frames_only;
 
 /// How often is looked for partial files that nobody wants any more.
 const SWEEP: Duration = Duration::from_secs(60 * 60);
@@ -159,11 +160,11 @@ impl Session<'_> {
     async fn header(&mut self, between: bool) -> Result<Option<Request>, Stop> {
         let Link { reader, stopping, frames, bytes, .. } = &mut *self.link;
         let format = *reader.decoder().format();
-        let may_stop = between && !reader.is_ready(0);
+        let may_stop = between && !reader.is_ready();
         let frame = tokio::select! {
             biased;
             _ = stopping.wait_for(|stop| *stop), if may_stop => return Err(End::Stopped.into()),
-            frame = reader.read_frame() => frame,
+            frame = reader.read_frame() => frame.map_err(whole_frames_only),
         };
         let frame = match frame {
             Err(ReadError::Protocol(DecodeError::TooLong { declared, limit })) => {
@@ -175,7 +176,9 @@ impl Session<'_> {
         let Some(frame) = frame else { return Ok(None) };
         *frames += 1;
         *bytes += frame.bytes().len() as u64;
-        self.fields = format.inner().fields(frame.header(), &mut [0; MAX_HEADER]).to_vec();
+        let mut room = [0; MAX_HEADER];
+        let fields = format.get_ref().fields(frame.header(), &mut room);
+        self.fields = fields.unwrap_or_default().to_vec();
         from_json(frame.payload()).map(Some).map_err(bad_request)
     }
 

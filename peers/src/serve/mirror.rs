@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 
-use ringframe::{Checked, Event, Header, Limited, MAX_HEADER, encode_parts};
+use ringframe::{Event, Limited, MAX_HEADER, RuntimeFormat, encode_with};
 use ringframe_io::WriteError;
 use ringframe_io::tokio::Writer;
 
@@ -38,8 +38,8 @@ impl Mirror {
         if let Answer::Text(text) = &answer {
             let format = server.wire.format(DEFAULT_MAX_FRAME)?;
             let mut frame = vec![0; text.len() + MAX_HEADER];
-            let fields = vec![0; format.inner().fields_len()];
-            encode_parts(&format, &fields, &[text], &mut frame)
+            let fields = vec![0; format.get_ref().fields_len()];
+            encode_with(&format, &fields, &[text], &mut frame)
                 .map_err(|error| Failure::new(Code::Other, format!("the reply can't be sent: {error}")))?;
         }
         Ok(Self { answer })
@@ -50,28 +50,27 @@ impl Mirror {
         let Self { answer } = self;
         let Link { reader, writer, stopping, frames, bytes } = link;
         let format = *reader.decoder().format();
-        let max_frame = format.max_frame();
         let mut room = [0; MAX_HEADER];
         let mut piece = [0; 4096];
         let mut streaming = false;
         loop {
             // Replies wait for each other only while there is more to answer.
-            if !reader.is_ready(max_frame) {
+            if !reader.is_ready() {
                 writer.flush().await?;
             }
             // What has arrived whole is still answered; then it is time to go.
-            let may_stop = !streaming && !reader.is_ready(max_frame);
+            let may_stop = !streaming && !reader.is_ready();
             let event = tokio::select! {
                 biased;
                 _ = stopping.wait_for(|stop| *stop), if may_stop => return Err(End::Stopped),
-                event = reader.read_event(max_frame) => event,
+                event = reader.read_event() => event,
             };
             match event? {
                 None => return Err(End::Closed),
                 Some(Event::Frame(frame)) => {
                     *frames += 1;
                     *bytes += frame.bytes().len() as u64;
-                    let fields = format.inner().fields(frame.header(), &mut room);
+                    let fields = format.get_ref().fields(frame.header(), &mut room).unwrap_or_default();
                     match answer {
                         Answer::Echo => writer.push(fields, frame.payload()).await?,
                         Answer::Text(text) => writer.push(fields, text).await?,
@@ -84,7 +83,7 @@ impl Mirror {
                 Some(Event::Begin { header, payload }) => {
                     *bytes += header.len() as u64;
                     streaming = true;
-                    let fields = format.inner().fields(header, &mut room);
+                    let fields = format.get_ref().fields(header, &mut room).unwrap_or_default();
                     if !matches!(answer, Answer::Text(_)) {
                         writer.start(fields, payload).await?;
                     }
@@ -101,7 +100,7 @@ impl Mirror {
                     *frames += 1;
                     streaming = false;
                     if let Answer::Text(text) = answer {
-                        writer.push(&room[..format.inner().fields_len()], text).await?;
+                        writer.push(&room[..format.get_ref().fields_len()], text).await?;
                     }
                 }
             }
@@ -111,7 +110,7 @@ impl Mirror {
 
 /// Queues a piece of a payload, in upper case by way of `upper` if there is one.
 async fn feed(
-    writer: &mut Writer<WriteHalf, Limited<Checked>, Box<[u8]>>,
+    writer: &mut Writer<WriteHalf, Limited<RuntimeFormat>, Box<[u8]>>,
     mut data: &[u8],
     mut upper: Option<&mut [u8; 4096]>,
 ) -> Result<(), WriteError<io::Error>> {

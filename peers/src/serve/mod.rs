@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringframe::{Checked, Limited};
+use ringframe::{Limited, RuntimeFormat};
 use ringframe_io::noise::{self, Key};
 use ringframe_io::tokio::{Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError, tcp};
@@ -369,8 +369,8 @@ struct Ended {
 
 /// One client.
 struct Link {
-    reader: Reader<ReadHalf, Limited<Checked>, Box<[u8]>>,
-    writer: Writer<WriteHalf, Limited<Checked>, Box<[u8]>>,
+    reader: Reader<ReadHalf, Limited<RuntimeFormat>, Box<[u8]>>,
+    writer: Writer<WriteHalf, Limited<RuntimeFormat>, Box<[u8]>>,
     stopping: watch::Receiver<bool>,
     frames: u64,
     bytes: u64,
@@ -418,7 +418,7 @@ impl Link {
         stream: TcpStream,
         keys: &[Key],
         handshake_time: Duration,
-        format: Limited<Checked>,
+        format: Limited<RuntimeFormat>,
         limits: &Limits,
         mut stopping: watch::Receiver<bool>,
     ) -> Result<Self, Ended> {

@@ -1,0 +1,4 @@
+//! There is no width of 12 bits.
+fn main() {
+    let _ = ringframe::length_field!(width: U12);
+}

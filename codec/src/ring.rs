@@ -23,6 +23,9 @@ use crate::copy::copy;
 /// The top bit of [`Ring::wrapped`].
 const WRAPPED: usize = 1 << (usize::BITS - 1);
 
+/// The longest chunk that is copied in line: nothing on a small device, where code counts.
+const IN_LINE: usize = if cfg!(target_pointer_width = "64") { 64 } else { 0 };
+
 /// The cursors. The store is an argument of every method that touches bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ring {
@@ -175,17 +178,27 @@ impl Ring {
         true
     }
 
-    /// `append` for chunks that are often a single byte, which is stored and not copied.
+    /// `append` for chunks that are often a few bytes: a single one is stored, not copied, and up to
+    /// [`IN_LINE`] are copied without a call.
     #[inline(always)]
     pub(crate) fn append_short(&mut self, store: &mut [u8], bytes: &[u8]) {
-        let &[byte] = bytes else {
-            self.append(store, bytes);
-            return;
-        };
-        if let Some(slot) = store.get_mut(self.end) {
-            *slot = byte;
-            self.end = self.end.wrapping_add(1);
+        match *bytes {
+            [byte] => {
+                if let Some(slot) = store.get_mut(self.end) {
+                    *slot = byte;
+                    self.end = self.end.wrapping_add(1);
+                }
+            }
+            // Two arms: a few bytes are then copied before longer copies are asked about.
+            _ if bytes.len() <= IN_LINE / 4 => _ = self.append(store, bytes),
+            _ if bytes.len() <= IN_LINE => _ = self.append(store, bytes),
+            _ => self.append_out_of_line(store, bytes),
         }
+    }
+
+    #[inline(never)]
+    fn append_out_of_line(&mut self, store: &mut [u8], bytes: &[u8]) {
+        self.append(store, bytes);
     }
 
     /// Appends what fits of `bytes`, wrapping anywhere, and returns how much that is.

@@ -89,7 +89,7 @@ macro_rules! filled {
     }};
 }
 
-/// Type, channel, size of the payload; an octet behind the payload, which the size leaves out.
+/// Type, channel, size of the payload; an octet after the payload, which the size leaves out.
 const AMQP: LengthField = LengthField { offset: 3, adjust: 1, ..LengthField::DEFAULT };
 /// A marker of 16 octets, the length of all, a type.
 const BGP: LengthField =
@@ -97,13 +97,13 @@ const BGP: LengthField =
 /// A version, the length of all, 16 octets more.
 const DIAMETER: LengthField =
     LengthField { offset: 1, width: Width::U24, adjust: -4, header: Some(20), ..LengthField::DEFAULT };
-/// Two numbers, the length of what is behind it, the first byte of that.
+/// Two numbers, the length of what follows it, the first byte of that.
 const MODBUS: LengthField =
     LengthField { offset: 4, width: Width::U16, header: Some(7), ..LengthField::DEFAULT };
 /// The length of all, three numbers.
 const MONGODB: LengthField =
     LengthField { endian: Endian::Little, adjust: -4, header: Some(16), ..LengthField::DEFAULT };
-/// The length of what is behind the sequence number.
+/// The length of what follows the sequence number.
 const MYSQL: LengthField = LengthField {
     width: Width::U24,
     endian: Endian::Little,
@@ -122,7 +122,7 @@ const TLS: LengthField = LengthField { offset: 3, width: Width::U16, ..LengthFie
 /// A version, a reserved octet, the length of all.
 const TPKT: LengthField = LengthField { offset: 2, width: Width::U16, adjust: -4, ..LengthField::DEFAULT };
 const MQTT: LengthField = LengthField { offset: 1, width: Width::Varint28, ..LengthField::DEFAULT };
-/// The length counts what is behind the header: frame = value + 6 + 0 + 3.
+/// The length counts what follows the header: frame = value + 6 + 0 + 3.
 const HTTP2: LengthField =
     LengthField { width: Width::U24, header: Some(9), adjust: 6, ..LengthField::DEFAULT };
 /// The length counts itself but not the type byte before it.
@@ -133,7 +133,7 @@ const INCLUSIVE: LengthField = LengthField { width: Width::U16, adjust: -2, ..Le
 const MINUS_4: LengthField = LengthField { adjust: -4, ..LengthField::DEFAULT };
 /// The length leaves a hundred bytes out, as in tokio#4815.
 const PLUS_100: LengthField = LengthField { adjust: 100, ..LengthField::DEFAULT };
-/// Magic, a little-endian length of what is behind itself, flags.
+/// Magic, a little-endian length of what follows itself, flags.
 const AROUND: LengthField =
     LengthField { offset: 2, width: Width::U16, endian: Endian::Little, adjust: 0, header: Some(7) };
 
@@ -735,9 +735,7 @@ impl<F: Format + Copy> Reader<'_, F> {
             let (first, second) = all.split_at(cut);
             let unused =
                 [self.feed(decoder, seen, first, frames)?, self.feed(decoder, seen, second, frames)?];
-            if let End::Refused(error) = self.vector.end
-                && seen.error != Some(error)
-            {
+            if matches!(self.vector.end, End::Refused(error) if seen.error != Some(error)) {
                 return Err("bytes that follow changed the error");
             }
             let mut at = seen.bytes;

@@ -203,7 +203,7 @@ fn decodes_what_tokio_util_decodes() {
             }
         }
         // tokio-util takes the header out of the buffer before the payload is there, and an empty buffer for
-        // a clean end: a stream cut off right behind a header ends cleanly for it.
+        // a clean end: a stream cut off right after a header ends cleanly for it.
         if !theirs.failed && theirs.clean && rest.len() == header {
             excused += 1;
             assert!(!ours.clean, "case {number}: {:?}", case.field);

@@ -325,9 +325,7 @@ impl Run<'_> {
             Ok(Some(event)) => self.see(event)?,
             Err(error) => return Ok(Err(error)),
         }
-        if self.method == Method::Discard
-            && let Some(_) = self.at.take()
-        {
+        if self.method == Method::Discard && self.at.take().is_some() {
             if decoder.discard() != self.oracle.items[self.item].payload {
                 return Err("`discard` skips another length");
             }

@@ -2,12 +2,14 @@
 //! a habit somewhere, and none may become ours.
 
 use std::cell::Cell;
+use std::mem;
+use std::ops::Range;
 
 use ringframe::formats::*;
 use ringframe::{
-    ConfigError, DecodeError, Decoder, EncodeError, Encoder, EncoderParts, EndError, Endian, Event, Format,
-    HeaderError, LengthField, Parsed, StaticFormat, Status, Store, Width, encode, encode_header, encode_with,
-    length_field, peek,
+    ConfigError, DecodeError, Decoder, DecoderParts, EncodeError, Encoder, EncoderParts, EndError, Endian,
+    Event, Format, HeaderError, LengthField, Parsed, StaticFormat, Status, Store, Width, encode,
+    encode_header, encode_with, length_field, peek,
 };
 
 /// All payloads that are whole in `chunk` or with it.
@@ -128,10 +130,10 @@ mod limits {
     /// wrapped around in a sum, and the codec waited for ever or for too little.
     #[test]
     fn lengths_near_the_end_of_u64() {
-        for (value, behind) in
+        for (value, too_far) in
             [(u64::MAX, 1), (u64::MAX - 7, 1), (u64::MAX - 8, 0), (1 << 63, 0), (1 << 32, 0)]
         {
-            let expected = if behind > 0 {
+            let expected = if too_far > 0 {
                 DecodeError::Header(HeaderError::Overflow { value })
             } else {
                 DecodeError::TooLong { declared: value + 8, limit: 64 }
@@ -146,17 +148,17 @@ mod limits {
             let (end, event) = (decoder.end_of_input(), decoder.take_event());
             assert_eq!(end, Err(EndError::Unread { bytes: 8 }));
             match event {
-                Ok(Some(Event::Begin { payload, .. })) => assert_eq!((payload, behind), (value, 0)),
-                event => assert_eq!((event, behind), (Err(expected), 1)),
+                Ok(Some(Event::Begin { payload, .. })) => assert_eq!((payload, too_far), (value, 0)),
+                event => assert_eq!((event, too_far), (Err(expected), 1)),
             }
             // What the decoder would not read the encoder does not write.
             let begun = Encoder::new(U64_BE.with_limit(u64::MAX), [0; 64]).announce(&[], value);
             let unreadable = Err(EncodeError::Unrepresentable { payload: value });
-            assert_eq!(begun, if behind > 0 { unreadable } else { Ok(()) });
+            assert_eq!(begun, if too_far > 0 { unreadable } else { Ok(()) });
             // Without a named limit, what its own store could not hold neither.
             let begun = Encoder::new(U64_BE, [0; 64]).announce(&[], value);
             let too_long = Err(EncodeError::TooLong { frame: value.wrapping_add(8), limit: 64 });
-            assert_eq!(begun, if behind > 0 { unreadable } else { too_long });
+            assert_eq!(begun, if too_far > 0 { unreadable } else { too_long });
         }
         for adjust in [i64::MAX, i64::MIN, -1, 1] {
             for value in [0, 1, (1u64 << 63) - 1, 1 << 63, u64::MAX] {
@@ -277,9 +279,7 @@ mod limits {
 
         let mut decoder = Decoder::new(Counted::new(U_8), [0; 4096]);
         let mut rest = &flood[..];
-        while let Status::Missing(_) = decoder.poll().unwrap()
-            && !rest.is_empty()
-        {
+        while decoder.poll().unwrap() != Status::Ready && !rest.is_empty() {
             let space = decoder.space();
             let n = space.len().min(rest.len());
             decoder.filled(n).unwrap();
@@ -291,12 +291,12 @@ mod limits {
         assert!(looks <= 2 * FLOOD, "{looks} looks");
     }
 
-    /// The same where a frame behind the flood is not complete, for a reader that asks for space again after
+    /// The same where a frame after the flood is not complete, for a reader that asks for space again after
     /// every frame: finding where that frame begins must not cost a walk through the flood each time.
     #[test]
     fn a_flood_in_front_of_a_partial_frame() {
         const STORE: usize = 4096;
-        // The second frame behind the flood fits the store, the third is one to be streamed.
+        // The second frame after the flood fits the store, the third is one to be streamed.
         for (partial, length) in [(0, 0u16), (2, 4000), (100, 4000), (2000, 4000), (100, 5000), (2000, 5000)]
         {
             let mut decoder = Decoder::new(Counted::new(U16_BE.with_limit(10_000)), [0; STORE]);
@@ -314,7 +314,7 @@ mod limits {
                 most = most.max(space);
             }
             let looks = decoder.format().parses.get();
-            assert!(looks <= 4 * frames, "{looks} looks for {frames} frames, {partial} bytes behind them");
+            assert!(looks <= 4 * frames, "{looks} looks for {frames} frames, {partial} bytes after them");
             // Not only once all of them were taken is their space used again.
             assert!(most >= STORE / 4 || partial > STORE / 4, "{most}");
         }
@@ -402,7 +402,7 @@ mod cuts {
             let seen: Vec<_> =
                 wire[..n].chunks(size).flat_map(|chunk| payloads(&mut decoder, chunk)).collect();
             assert_eq!(seen.len(), 1);
-            assert_eq!(str::from_utf8(&seen[0]), Ok(text.as_str()));
+            assert_eq!(std::str::from_utf8(&seen[0]), Ok(text.as_str()));
         }
     }
 
@@ -481,16 +481,16 @@ mod cuts {
     /// The end of a payload that is being skipped is in the store, and the next frame whole in a chunk: both places
     /// have to be looked at. Found by random operations, before it became anybody's bug.
     #[test]
-    fn a_frame_behind_the_end_of_a_skipped_payload() {
-        for (committed, behind) in [(5, 0), (4, 1), (1, 4), (0, 5)] {
+    fn a_frame_after_the_end_of_a_skipped_payload() {
+        for (filled, after) in [(5, 0), (4, 1), (1, 4), (0, 5)] {
             let mut decoder = Decoder::new(U_8.with_limit(100), [0; 8]);
             let begin = decoder.next_event(&mut &[20][..]);
             assert!(matches!(begin, Ok(Some(Event::Begin { payload: 20, .. }))));
             assert_eq!(decoder.discard(), 20);
             assert_eq!(decoder.next_frame(&mut &[0; 15][..]), Ok(None));
-            decoder.space()[..committed].fill(0);
-            decoder.filled(committed).unwrap();
-            let chunk = [&vec![0; behind][..], b"\x03abc\x01d"].concat();
+            decoder.space()[..filled].fill(0);
+            decoder.filled(filled).unwrap();
+            let chunk = [&vec![0; after][..], b"\x03abc\x01d"].concat();
             let mut input = &chunk[..];
             assert_eq!(decoder.next_frame(&mut input).unwrap().unwrap().payload(), b"abc");
             assert_eq!(decoder.next_frame(&mut input).unwrap().unwrap().payload(), b"d");
@@ -498,7 +498,45 @@ mod cuts {
         }
     }
 
-    /// `read` into an empty slice answers `Ok(0)`, which is not the end: so a reader is never given one while
+    /// A batch that is dropped or forgotten after any number of frames, also after none, loses nothing.
+    #[test]
+    fn a_batch_can_be_given_up() {
+        let wire = b"\x03one\0\x03two\x05three\x04four";
+        let expected = [&b"one"[..], b"", b"two", b"three", b"four"];
+        for cut in 0..=wire.len() {
+            for taken in 0..4 {
+                for forgotten in [false, true] {
+                    let mut decoder = Decoder::new(U_8, [0; 8]);
+                    let mut seen = vec![];
+                    for mut chunk in [&wire[..cut], &wire[cut..]] {
+                        // None, then some, then the rest.
+                        for count in [taken, 0, 1, 9] {
+                            let mut frames = decoder.frames(&mut chunk);
+                            for _ in 0..count {
+                                let Some(frame) = frames.next().unwrap() else { break };
+                                seen.push(frame.payload().to_vec());
+                            }
+                            if forgotten {
+                                #[expect(
+                                    clippy::forget_non_drop,
+                                    reason = "must hold if it is given a `Drop` one day"
+                                )]
+                                mem::forget(frames);
+                            }
+                            assert_eq!(decoder.stats().frames as usize, seen.len());
+                        }
+                        assert!(chunk.is_empty());
+                    }
+                    assert_eq!(
+                        (&seen[..], decoder.end_of_input()),
+                        (&expected.map(<[u8]>::to_vec)[..], Ok(()))
+                    );
+                }
+            }
+        }
+    }
+
+    /// `read` into an empty slice returns `Ok(0)`, which is not the end: so a reader is never given one while
     /// more is needed, and can tell.
     #[test]
     fn space_is_never_empty_after_need() {
@@ -528,7 +566,7 @@ mod afterwards {
     use super::*;
 
     /// tokio-util's `FramedRead` yields `Err, None, Err, None`; Netty went on with a wrong state. An error
-    /// stays, for every verb, until the decoder is told what to do.
+    /// stays, for every method, until the decoder is told what to do.
     #[test]
     fn an_error_stays() {
         let mut decoder = Decoder::new(U16_BE.with_limit(16), [0; 16]);
@@ -559,7 +597,7 @@ mod afterwards {
         assert_eq!(decoder.end_of_input(), Ok(()));
     }
 
-    /// Frames in front of an error are not lost to it, though all came in one chunk.
+    /// Frames before an error are not lost to it, though all came in one chunk.
     #[test]
     fn frames_before_an_error_are_given() {
         let wire = b"\x01a\x01b\xff";
@@ -578,7 +616,7 @@ mod afterwards {
         }
     }
 
-    /// An end inside a frame is not a clean one, wherever it is. (tokio-util takes one right behind a header
+    /// An end inside a frame is not a clean one, wherever it is. (tokio-util takes one right after a header
     /// for clean.)
     #[test]
     fn a_truncated_end_is_an_error() {
@@ -595,7 +633,114 @@ mod afterwards {
         }
     }
 
-    /// Verbs that don't go together are an error of the caller's, which costs nothing.
+    /// The parts of a decoder can be written by hand: a range that is not in the store is no range, and no
+    /// byte beside it is read.
+    #[test]
+    fn parts_by_hand() {
+        let parts =
+            |buffered, frame_left| DecoderParts { format: U_8, store: *b"\x01a\x01b", buffered, frame_left };
+        for (buffered, expected) in [
+            (0..4, &[b"a", b"b"][..]),
+            (2..4, &[b"b"]),
+            (2..9, &[b"b"]),
+            (2..usize::MAX, &[b"b"]),
+            (4..4, &[]),
+            (4..8, &[]),
+            (Range { start: 3, end: 1 }, &[]),
+            (usize::MAX..usize::MAX, &[]),
+        ] {
+            let mut decoder = Decoder::from_parts(parts(buffered, 0)).unwrap();
+            assert_eq!(payloads(&mut decoder, b""), expected);
+            assert_eq!((decoder.end_of_input(), decoder.stats().frames as usize), (Ok(()), expected.len()));
+        }
+        for left in 1..9 {
+            let mut decoder = Decoder::from_parts(parts(0..4, left)).unwrap();
+            let mut chunk = &b"\x01c\x01d\x01e\x01f"[..];
+            let n = (left as usize).max(4) - 4;
+            assert_eq!(decoder.stats().high_water, 4);
+            let expected =
+                [&b"\x01a\x01b"[..], &b"\x01c\x01d\x01e\x01f"[..]].concat()[left as usize..].to_vec();
+            if left > 4 {
+                assert_eq!(decoder.missing(), n);
+                assert_eq!(decoder.end_of_input(), Err(EndError::TruncatedPayload { missing: n as u64 }));
+            }
+            let mut seen = decoder.unframed(&mut chunk, 99).to_vec();
+            seen.extend(decoder.unframed(&mut chunk, 99));
+            assert_eq!((seen, decoder.stats().frames), (expected, 1), "{left} left");
+        }
+        let small = DecoderParts { format: U32_BE, store: [0; 3], buffered: 0..0, frame_left: 0 };
+        let refused = ConfigError::StoreTooSmall { store: 3, needed: 4 };
+        assert_eq!(Decoder::from_parts(small).err(), Some(refused));
+    }
+
+    /// A format is replaced between frames, and what was read ahead is read in the new one.
+    #[test]
+    fn a_format_is_replaced_between_frames() {
+        let wire = b"\0\x02hi\x02\0yo\x03\0bye";
+        for cut in 0..=wire.len() {
+            let formats = [Endian::Big, Endian::Little].map(|endian| {
+                LengthField { width: Width::U16, endian, ..LengthField::DEFAULT }.check().unwrap()
+            });
+            let mut decoder = Decoder::try_new(formats[0], [0; 32]).unwrap();
+            let mut seen = vec![];
+            let mut rest = &wire[..];
+            for end in [cut, wire.len()] {
+                let n = end - (wire.len() - rest.len());
+                let space = decoder.space();
+                space[..n].copy_from_slice(&rest[..n]);
+                decoder.filled(n).unwrap();
+                rest = &rest[n..];
+                while let Some(frame) = decoder.take_frame().unwrap() {
+                    seen.push(frame.payload().to_vec());
+                    if seen.len() == 1 {
+                        assert_eq!(decoder.replace_format(formats[1]), Ok(formats[0]));
+                    }
+                }
+            }
+            assert_eq!(
+                (seen, decoder.end_of_input()),
+                (vec![b"hi".to_vec(), b"yo".to_vec(), b"bye".to_vec()], Ok(()))
+            );
+        }
+        // Not to one that the store can't hold.
+        let mut decoder = Decoder::try_new(U_8.with_limit(9), [0; 4]).unwrap();
+        let refused = ConfigError::LimitTooSmall { limit: 0, needed: 1 };
+        assert_eq!(decoder.replace_format(U_8.with_limit(0)).err(), Some(refused));
+    }
+
+    /// After a fault, a link that asks for it finds the next frame, whatever the chunks.
+    #[test]
+    fn resynchronisation_finds_the_next_frame() {
+        // Junk before the second, third and fourth frame, all of which looks like the length of a long one.
+        let wire = b"\x02ok\xff\xff\xff\xff\xff\x02hi\x7f\x03yes\x80\x80\x01!";
+        let expected = [&b"ok"[..], b"hi", b"yes", b"!"];
+        for a in 0..=wire.len() {
+            for b in a..=wire.len() {
+                let mut decoder = Decoder::new(VARINT64.with_limit(16), [0; 16]);
+                let (mut seen, mut dropped, mut rest) = (vec![], 0, &wire[..]);
+                for end in [a, b, wire.len()] {
+                    let used = wire.len() - rest.len();
+                    let mut chunk = &wire[used..end.max(used)];
+                    loop {
+                        match decoder.next_frame(&mut chunk) {
+                            Ok(Some(frame)) => seen.push(frame.payload().to_vec()),
+                            Ok(None) => break,
+                            Err(_) => {
+                                let n = decoder.resync();
+                                assert!(n > 0, "the same error for ever");
+                                dropped += n;
+                            }
+                        }
+                    }
+                    rest = &wire[end.max(used) - chunk.len()..];
+                }
+                assert_eq!(seen, expected, "cut at {a} and {b}");
+                assert_eq!((dropped, decoder.end_of_input()), (8, Ok(())));
+            }
+        }
+    }
+
+    /// Methods that don't go together are an error of the caller's, which costs nothing.
     #[test]
     fn misuse_is_an_error() {
         let mut decoder = Decoder::new(U_8.with_limit(100), [0; 4]);
@@ -674,8 +819,8 @@ mod sending {
         assert_eq!(sent, expected);
     }
 
-    /// Found by the model: an empty frame was refused although there was room for it, behind the end and
-    /// before the beginning, because the header alone did not fit the room behind the end.
+    /// Found by the model: an empty frame was refused although there was room for it, after the end and
+    /// before the beginning, because the header alone did not fit the room after the end.
     #[test]
     fn a_header_across_the_wrap() {
         let mut encoder = Encoder::new(U16_BE, [0; 4]);
@@ -874,6 +1019,59 @@ mod headers {
         let mut decoder = Decoder::new(Wrong(endless, 0), [0; 8]);
         let refused = Err(DecodeError::TooLong { declared: u64::MAX, limit: 8 });
         assert_eq!(decoder.next_frame(&mut &[0; 8][..]), refused);
+    }
+
+    /// A format whose header shrinks as its payload grows. There is no place for it, so it must be refused: a
+    /// frame with a gap in it would go out.
+    #[test]
+    fn a_header_that_shrinks() {
+        struct Shrinking;
+
+        impl Format for Shrinking {
+            type Trailer = ();
+
+            fn max_header(&self) -> usize {
+                3
+            }
+
+            fn parse(&self, prefix: &[u8]) -> Result<Parsed, HeaderError> {
+                match *prefix {
+                    [0, length, ..] => Ok(Parsed::Frame { header: 3, payload: length.into() }),
+                    [length, ..] => Ok(Parsed::Frame { header: 1, payload: length.into() }),
+                    [] => Ok(Parsed::Incomplete { total: 1 }),
+                }
+            }
+
+            fn header_len(&self, _: &[u8], payload: u64) -> Result<usize, EncodeError> {
+                Ok(if payload < 4 { 3 } else { 1 })
+            }
+
+            fn write(&self, _: &[u8], payload: u64, out: &mut [u8]) {
+                out.fill(0);
+                let at = out.len() / 2;
+                out[at] = payload as u8;
+            }
+        }
+
+        let mut encoder = Encoder::try_new(Shrinking, [0xee; 16]).unwrap();
+        for before in [&b""[..], b"xy"] {
+            encoder.reset();
+            encoder.push_unframed(before).unwrap();
+            let frames = encoder.stats().frames;
+            let mut frame = encoder.begin(&[]).unwrap();
+            frame.write(b"four").unwrap();
+            assert!(matches!(frame.publish(), Err(EncodeError::Refused(_))));
+            assert_eq!((encoder.pending(), encoder.stats().frames), ((before, &b""[..]), frames));
+            // Where the header stays as it was, and where its length is known before, the frame is good.
+            let mut frame = encoder.begin(&[]).unwrap();
+            frame.write(b"two").unwrap();
+            frame.publish().unwrap();
+            encoder.push(b"four").unwrap();
+            let wire = encoder.pending().0.strip_prefix(before).unwrap();
+            assert_eq!(wire, b"\0\x03\0two\x04four");
+            let mut decoder = Decoder::try_new(Shrinking, [0; 16]).unwrap();
+            assert_eq!(payloads(&mut decoder, wire), [&b"two"[..], b"four"]);
+        }
     }
 
     /// A format that asks for a header longer than its own largest, or than there is room for.

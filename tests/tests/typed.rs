@@ -160,7 +160,7 @@ fn a_value_that_refuses() {
     assert!(encoder.is_empty() && encoder.stats().frames == 0);
 }
 
-/// A varint of two bytes in front of a payload that was written behind a gap of one: the payload moves, and
+/// A varint of two bytes before a payload that was written after a gap of one: the payload moves, and
 /// across the wrap of the ring, from every position that it can begin at.
 #[test]
 fn varint_back_filled_across_the_wrap() {

@@ -114,7 +114,7 @@ fn impossible_descriptions() {
         ),
         (LengthField { width: Width::U64, adjust: i64::MIN, ..D }, Ok(())),
         (LengthField { adjust: i64::MAX, ..D }, Ok(())),
-        // 255 + 0 is less than what is behind a field of one byte in a header of 64.
+        // 255 + 0 is less than what follows a field of one byte in a header of 64.
         (
             LengthField { width: Width::U8, header: Some(64), adjust: -193, ..D },
             Err(ConfigError::Adjustment { adjust: -193 }),

@@ -186,6 +186,7 @@ impl<F: Format, S: Store> Decoder<F, S> {
         let DecoderParts { format, store, buffered, frame_left } = parts;
         let mut decoder = Self::try_new(format, store)?;
         decoder.ring = Ring::from_range(buffered, decoder.store.as_ref().len());
+        decoder.note_high_water();
         if frame_left > 0 {
             decoder.state = State::Skipping { left: Left(frame_left) };
             decoder.skip_buffered();

@@ -13,14 +13,18 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     pub fn missing(&self) -> usize {
         let have = self.ring.first_len();
         match self.state {
-            State::Between => match inspect(&self.format, self.buffered_bytes(), self.whole_limit()) {
-                Prefix::Header { total } | Prefix::Partial { total } => total.saturating_sub(have),
-                Prefix::Oversized { header, payload } if self.refuse_oversized(header, payload).is_none() => {
-                    header.saturating_sub(have)
+            State::Header { .. } | State::Frame { .. } if self.known_missing() > 0 => self.known_missing(),
+            State::Between | State::Header { .. } | State::Frame { .. } => {
+                match inspect(&self.format, self.buffered_bytes(), self.whole_limit()) {
+                    Prefix::Header { total } | Prefix::Partial { total } => total.saturating_sub(have),
+                    Prefix::Oversized { header, payload }
+                        if self.refuse_oversized(header, payload).is_none() =>
+                    {
+                        header.saturating_sub(have)
+                    }
+                    Prefix::Oversized { .. } | Prefix::Complete { .. } | Prefix::Invalid(_) => 0,
                 }
-                Prefix::Oversized { .. } | Prefix::Complete { .. } | Prefix::Invalid(_) => 0,
-            },
-            State::Header { .. } | State::Frame { .. } => self.known_missing(),
+            }
             State::Streaming { left, .. } => self.missing_of_payload(left.0),
             State::Ending { .. } => self.format.trailer_len().saturating_sub(have),
             State::Skipping { left } => clamp(left.0),

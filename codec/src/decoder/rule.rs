@@ -70,13 +70,20 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
                     None if self.ring.first_len() >= header => return Found::Oversized { header, payload },
                     None => (header, false),
                     Some(error) if is_buffered => return Found::Fault(error),
-                    Some(_) => (self.format.max_header().min(window.len()), false),
+                    Some(_) => (self.bytes_at_fault(window.len()), false),
                 },
                 Prefix::Invalid(error) if is_buffered => return Found::Fault(error.into()),
-                Prefix::Invalid(_) => (self.format.max_header().min(window.len()), false),
+                Prefix::Invalid(_) => (self.bytes_at_fault(window.len()), false),
             };
             self.want(total, is_accepted);
         }
+    }
+
+    /// Returns how many of `available` bytes are buffered of a header at fault: enough to find the
+    /// fault again, and at least one, whatever the format says.
+    #[inline(always)]
+    fn bytes_at_fault(&self, available: usize) -> usize {
+        self.format.max_header().min(available).max(1)
     }
 
     /// Buffers what is missing up to `wanted`. Returns false if some of it still is.
@@ -233,7 +240,8 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     }
 
     /// Notes how much is buffered: when a frame is complete, and before bytes are given up.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(target_pointer_width = "64"), inline(never))]
     pub(super) fn note_high_water(&mut self) {
         let len = self.ring.len();
         if len > self.high_water as usize {

@@ -273,6 +273,16 @@ fn missing_counts_down() {
 }
 
 #[test]
+fn missing_looks_at_what_a_reader_filled_in() {
+    let mut decoder = Decoder::new(U16_BE, [0; 16]);
+    assert_eq!(decoder.poll(), Ok(Status::Missing(2)));
+    read(&mut decoder, b"\0");
+    assert_eq!(decoder.poll(), Ok(Status::Missing(1)));
+    read(&mut decoder, b"\x05");
+    assert_eq!((decoder.missing(), decoder.is_mid_frame()), (5, true));
+}
+
+#[test]
 fn is_mid_frame_between_the_first_byte_and_the_last() {
     let mut decoder = Decoder::new(U_8, [0; 16]);
     assert!(!decoder.is_mid_frame());
@@ -282,6 +292,22 @@ fn is_mid_frame_between_the_first_byte_and_the_last() {
     assert!(!decoder.is_mid_frame(), "a whole frame waits");
     assert_eq!(payload(decoder.take_frame()), b"hi");
     assert!(!decoder.is_mid_frame());
+}
+
+#[test]
+fn is_mid_frame_inside_a_streamed_and_a_skipped_payload() {
+    let mut decoder = Decoder::new(U_8.with_limit(100), [0; 4]);
+    assert!(matches!(decoder.next_event(&mut &b"\x05"[..]), Ok(Some(Event::Begin { .. }))));
+    read(&mut decoder, b"hell");
+    assert!(decoder.is_mid_frame(), "one byte is missing");
+    assert_eq!(decoder.take_payload(9), b"hell");
+    read(&mut decoder, b"o");
+    assert!(!decoder.is_mid_frame(), "all of it is there to take");
+    assert_eq!((decoder.missing(), decoder.discard(), decoder.is_mid_frame()), (0, 1, false));
+    assert!(matches!(decoder.next_event(&mut &b"\x05"[..]), Ok(Some(Event::Begin { .. }))));
+    assert_eq!((decoder.discard(), decoder.is_mid_frame(), decoder.missing()), (5, true, 5));
+    read(&mut decoder, b"hell");
+    assert_eq!((decoder.is_mid_frame(), decoder.missing()), (true, 1));
 }
 
 #[test]
@@ -363,8 +389,9 @@ fn resync_finds_the_next_place_where_a_frame_can_begin() {
 fn resync_gives_up_a_payload() {
     let mut decoder = Decoder::new(U_8.with_limit(100), [0; 4]);
     assert!(matches!(decoder.next_event(&mut &b"\x63"[..]), Ok(Some(Event::Begin { .. }))));
-    assert_eq!(decoder.resync(), 0);
-    assert_eq!(payload(decoder.next_frame(&mut &b"\x02hi"[..])), b"hi");
+    read(&mut decoder, b"\x02h");
+    assert_eq!(decoder.resync(), 0, "a frame can begin with what is buffered");
+    assert_eq!(payload(decoder.next_frame(&mut &b"i"[..])), b"hi");
 }
 
 #[test]
@@ -489,6 +516,37 @@ fn formats_of_several_types_are_chosen_behind_one() {
         let mut decoder = Decoder::try_new(format, [0; 16]).unwrap();
         assert_eq!(payload(decoder.next_frame(&mut &wire[..])), b"hi");
     }
+}
+
+/// A format that says that it has no header.
+struct Headless;
+
+impl Format for Headless {
+    type Trailer = ();
+
+    fn max_header(&self) -> usize {
+        0
+    }
+
+    fn parse(&self, _: &[u8]) -> Result<crate::Parsed, HeaderError> {
+        Err(HeaderError::Refused("always"))
+    }
+
+    fn header_len(&self, _: &[u8], _: u64) -> Result<usize, crate::EncodeError> {
+        Ok(0)
+    }
+
+    fn write(&self, _: &[u8], _: u64, _: &mut [u8]) {}
+}
+
+#[test]
+fn a_format_that_contradicts_itself_does_not_hang() {
+    let mut decoder = Decoder::try_new(Headless, [0; 4]).unwrap();
+    let mut chunk = &b"xy"[..];
+    for _ in 0..2 {
+        assert_eq!(decoder.next_frame(&mut chunk), Err(HeaderError::Refused("always").into()));
+    }
+    assert_eq!(decoder.resync(), 1);
 }
 
 /// A store that is as long as it likes.

@@ -76,6 +76,7 @@ fn push_is_all_or_nothing_and_tells_not_now_from_never() {
     let never = encoder.push(b"much too long").unwrap_err();
     assert_eq!(never, EncodeError::NoRoom { needed: 14, free: 3, capacity: 8 });
     assert!(not_now.fits_later() && !never.fits_later());
+    assert!(encoder.push(b"exactly").unwrap_err().fits_later());
     assert_eq!(pending(&encoder), b"\x04four");
 }
 

@@ -396,3 +396,34 @@ impl Format for RuntimeFormat {
         self.write_header(fields, payload, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Named after the fault: `fields` of a short header returned bytes twice, or from the wrong side.
+    #[test]
+    fn fields_of_a_short_header_are_none() {
+        let field = LengthField { offset: 2, width: Width::U16, header: Some(6), ..LengthField::DEFAULT };
+        let format = field.check().unwrap();
+        for len in 0..6 {
+            assert_eq!(format.fields(&b"ab\0\x03cd"[..len], &mut [0; MAX_HEADER]), None, "{len} bytes");
+        }
+        assert_eq!(format.fields(b"ab\0\x03cd", &mut [0; MAX_HEADER]), Some(&b"abcd"[..]));
+    }
+
+    #[test]
+    fn fields_go_around_a_varint() {
+        let format = LengthField { offset: 1, width: Width::Varint28, ..LengthField::DEFAULT };
+        let format = format.check().unwrap();
+        assert_eq!(format.fields(b"a\x80\x01", &mut [0; MAX_HEADER]), Some(&b"a"[..]));
+        assert_eq!(format.fields(b"a", &mut [0; MAX_HEADER]), None);
+    }
+
+    #[test]
+    fn frame_length_is_value_plus_adjust_plus_offset_plus_width() {
+        let field = LengthField { offset: 1, width: Width::U16, adjust: 5, ..LengthField::DEFAULT };
+        let parsed = field.check().unwrap().parse(b"x\0\x0a");
+        assert_eq!(parsed, Ok(Parsed::Frame { header: 3, payload: 10 + 5 + 1 + 2 - 3 }));
+    }
+}

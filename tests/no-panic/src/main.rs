@@ -174,7 +174,12 @@ fn decoder<F: Format + Copy>(format: F) {
             7 => used(decoder.filled(any())),
             8 => used(decoder.discard()),
             9 => used(decoder.end_of_input()),
-            10 => used((decoder.missing(), decoder.is_mid_frame(), decoder.buffered())),
+            10 => used((
+                decoder.missing(),
+                decoder.is_mid_frame(),
+                decoder.has_large_frame(),
+                decoder.buffered(),
+            )),
             11 => used((decoder.capacity(), decoder.stats(), decoder.format().limit())),
             12 => decoder.reset(),
             13 => used(decoder.resync()),

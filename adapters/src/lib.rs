@@ -11,7 +11,8 @@
 //! | [`embedded_io_async`](mod@embedded_io_async) | `embedded-io-async` | the same of embedded-io-async: embassy |
 //! | [`noise`] | `noise` | authenticated, encrypted links, over those or over anything, without `std` |
 //!
-//! The feature `postcard` adds typed messages, `defmt` lets the errors be logged on a device.
+//! The feature `postcard` adds typed messages, `defmt` lets the errors be logged on a device. All
+//! features build with Rust 1.85 and later.
 //!
 //! ```
 //! # #[cfg(feature = "std")] fn main() -> Result<(), Box<dyn core::error::Error>> {

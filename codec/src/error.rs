@@ -1,7 +1,7 @@
 //! The errors, one small enum for each operation, with the numbers of what was wrong.
 //!
-//! `is_protocol()` tells "the peer broke the protocol", after which a link is of no use, from "the
-//! caller misused us", after which nothing is lost.
+//! `is_protocol()` of [`DecodeError`] and [`EndError`] tells "the peer broke the protocol", after
+//! which a link is of no use, from "the caller misused us", after which nothing is lost.
 //!
 //! The enums are `#[non_exhaustive]`: a later format may find a new fault. The messages name bytes as
 //! they are on the wire, so a frame's length includes its header and trailer.
@@ -85,7 +85,8 @@ pub enum DecodeError {
         /// The length of the largest frame allowed, in bytes.
         limit: u64,
     },
-    /// The trailer does not match the frame: bytes of it are damaged.
+    /// The trailer does not match the frame: bytes of it are damaged. See
+    /// [`Decoder::resync`](crate::Decoder::resync) for the way on.
     Corrupt,
     /// Misuse: the payload of a streamed frame is under way. Take it with `next_event`, or
     /// `discard` it.
@@ -118,7 +119,7 @@ impl fmt::Display for DecodeError {
             Self::Corrupt => f.write_str("the trailer does not match the frame: it is damaged"),
             Self::MidPayload { left } => write!(
                 f,
-                "{left} bytes of a streamed payload are left: take them with `next_event` or `discard` them"
+                "a streamed frame has {left} bytes of payload left: call `next_event` until its end, or `discard`"
             ),
         }
     }
@@ -169,7 +170,7 @@ impl fmt::Display for EndError {
                 write!(f, "the stream ended inside a frame: {have} bytes of at least {want} arrived")
             }
             Self::TruncatedPayload { missing } => {
-                write!(f, "the stream ended inside a frame: {missing} bytes of its payload are missing")
+                write!(f, "the stream ended inside a frame: {missing} bytes of it are missing")
             }
             Self::Unread { bytes } => {
                 write!(f, "the stream ended before everything was taken: {bytes} bytes are buffered")
@@ -313,7 +314,7 @@ impl core::error::Error for EncodeError {}
 pub enum ConfigError {
     /// The header, or the trailer, would be longer than this crate handles.
     HeaderTooLong {
-        /// The length of the longest header possible, in bytes.
+        /// The length of the longest one possible, in bytes.
         max: usize,
     },
     /// The header would end before its length field does.
@@ -369,7 +370,9 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::HeaderTooLong { max } => write!(f, "a header can't be longer than {max} bytes"),
+            Self::HeaderTooLong { max } => {
+                write!(f, "a header or a trailer can't be longer than {max} bytes")
+            }
             Self::HeaderTooShort { header, field_end } => write!(
                 f,
                 "a header of {header} bytes can't hold a length field that ends at byte {field_end}"

@@ -32,8 +32,8 @@ impl<'a> Frame<'a> {
         Some((Self { bytes, header, payload }, rest))
     }
 
-    /// Returns the frame that `bytes` are. They were counted before. If they have gone since, because
-    /// a store changed its length, the frame is empty.
+    /// Returns `bytes` as a frame. Its parts were measured before. If a store has shrunk since, the
+    /// frame is empty.
     #[inline(always)]
     pub(crate) fn of(bytes: &'a [u8], header: usize, payload: usize) -> Self {
         let (header, rest) = bytes.split_at_checked(header).unwrap_or_default();

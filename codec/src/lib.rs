@@ -74,19 +74,17 @@
 //! directions: what an encoder writes, the decoder reads.
 //!
 //! # Errors
-//! There is one small enum for each operation. An error says what was wrong, with its numbers, and
-//! `is_protocol()` tells the peer's fault from the caller's. Frames that arrived before an error are
-//! never lost to it.
+//! There is one small enum for each operation. An error says what was wrong, with its numbers.
+//! `is_protocol()` of what a decoder returns tells the peer's fault from the caller's. Frames that
+//! arrived before an error are never lost to it.
 //!
 //! # Features
-//! | feature | adds |
-//! |---|---|
-//! | `postcard` | `frame.message::<T>()` and `encoder.push_message(&T)`: any serde type as a payload |
-//! | `heapless` | `heapless::Vec::try_from(frame)`: an owned payload without an allocator |
-//! | `defmt` | `defmt::Format` on every public type |
-//!
-//! # Compilers
-//! Rust 1.85 and later. The feature `heapless` needs 1.87.
+//! | feature | adds | oldest Rust |
+//! |---|---|---|
+//! | none | | 1.85 |
+//! | `postcard` | `frame.message::<T>()` and `encoder.push_message(&T)`: any serde type as a payload | 1.85 |
+//! | `heapless` | `heapless::Vec::try_from(frame)`: an owned payload without an allocator | 1.87 |
+//! | `defmt` | `defmt::Format` on every public type | 1.85 |
 #![no_std]
 #![forbid(unsafe_code)]
 // No panic is reachable: the lints find most of it early, and `tests/no-panic` links the rest into proof.

@@ -371,6 +371,8 @@ impl Receiver<'_> {
             if !self.reader.is_ready() {
                 // Show what there is before waiting for more.
                 self.printer.flush()?;
+                // The reader of our output may have kept us waiting. The peer has not.
+                state.progress.set(Instant::now());
             }
             // The end comes first, so that a peer that never stops is not listened to for ever.
             let event = tokio::select! {

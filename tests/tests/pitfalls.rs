@@ -249,14 +249,63 @@ mod limits {
         }
         assert_eq!(decoder.set_limit(3), Err(ConfigError::LimitTooSmall { limit: 3, needed: 4 }));
 
-        // A frame whose length was accepted keeps the limit that it was accepted under.
-        let mut decoder = Decoder::new(U32_BE.with_limit(20), [0; 32]);
-        let mut chunk = &wire(10)[..8];
-        assert_eq!(decoder.next_frame(&mut chunk), Ok(None));
-        decoder.set_limit(4).unwrap();
-        assert_eq!(payloads(&mut decoder, &[0; 6]), [[0; 10]]);
-        let refused = Err(DecodeError::TooLong { declared: 14, limit: 4 });
-        assert_eq!(decoder.next_frame(&mut &wire(10)[..8]), refused);
+        // A frame whose length was accepted keeps the limit that it was accepted under, however it came.
+        for a in 0..=8 {
+            for b in a..=8 {
+                let mut decoder = Decoder::new(U32_BE.with_limit(20), [0; 32]);
+                for chunk in [&wire(10)[..a], &wire(10)[a..b], &wire(10)[b..8]] {
+                    assert_eq!(decoder.next_frame(&mut &*chunk), Ok(None));
+                }
+                decoder.set_limit(4).unwrap();
+                assert_eq!(payloads(&mut decoder, &[0; 6]), [[0; 10]]);
+                let refused = Err(DecodeError::TooLong { declared: 14, limit: 4 });
+                assert_eq!(decoder.next_frame(&mut &wire(10)[..8]), refused);
+            }
+        }
+    }
+
+    /// A length that arrives in pieces is no way around the limit, though the frame would fit the store.
+    #[test]
+    fn a_limit_holds_wherever_the_length_is_cut() {
+        fn check<F: Format + Copy>(format: F, fields: &[u8]) {
+            let mut wire = vec![0; 20_010];
+            for (payload, limit) in [(130, 100), (20_000, 100), (20_000, 19_999)] {
+                let header = encode_header(&format, fields, payload, &mut wire).unwrap();
+                let declared = header as u64 + payload;
+                let refused = DecodeError::TooLong { declared, limit };
+                let store = vec![0; 20_010];
+                let decoder = Decoder::try_new(format.with_limit(limit), store).unwrap();
+                // All ways to cut the header.
+                for cuts in 0..1 << (header - 1) {
+                    for way in 0..4 {
+                        let mut decoder = decoder.clone();
+                        let mut start = 0;
+                        let mut result = Ok(false);
+                        for end in (1..=header).filter(|end| *end == header || cuts >> (end - 1) & 1 == 1) {
+                            // Once the length is complete, the error comes, and stays.
+                            assert!(result == Ok(false) || result == Err(refused));
+                            let mut chunk = &wire[start..end];
+                            start = end;
+                            result = match way {
+                                0 => decoder.next_frame(&mut chunk).map(|frame| frame.is_some()),
+                                1 => decoder.frames(&mut chunk).next().map(|frame| frame.is_some()),
+                                2 => decoder.next_event(&mut chunk).map(|event| event.is_some()),
+                                _ => {
+                                    decoder.space()[..chunk.len()].copy_from_slice(chunk);
+                                    decoder.filled(chunk.len()).unwrap();
+                                    decoder.poll().map(|status| status == Status::Ready)
+                                }
+                            };
+                        }
+                        assert_eq!(result, Err(refused), "{cuts:b} {way}");
+                    }
+                }
+            }
+        }
+        check(VARINT64, b"");
+        check(MQTT, b"t");
+        check(U24_LE, b"");
+        check(HTTP2, b"fields");
     }
 
     /// RUSTSEC-2026-0258 (h2): a flood of empty frames, at a byte each. Whichever way they are taken, a frame is

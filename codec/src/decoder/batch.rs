@@ -135,11 +135,12 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
                     self.complete();
                     return Ok(Some(frame));
                 }
-                Front::Part { total, is_accepted } => {
+                Front::Part { total, is_accepted } if total <= self.store.as_ref().len() => {
                     self.keep(chunk, total, is_accepted);
                     *phase = Phase::Done;
                     return Ok(None);
                 }
+                Front::Part { .. } => *phase = Phase::Undecided,
                 Front::Undecided => *phase = Phase::Undecided,
             },
             Phase::Store { header, payload } => {
@@ -212,11 +213,18 @@ impl<F: Format, S: Store + ?Sized> Frames<'_, '_, F, S> {
     /// `while let Some(frame) = frames.next()? { … }`.
     ///
     /// # Errors
-    /// Those of [`Decoder::next_frame`]. The rest of the chunk is kept.
+    /// Those of [`Decoder::next_frame`]. The rest of the chunk is not used.
     #[inline(always)]
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
         self.decoder.turn(self.chunk, self.limit, &mut self.phase)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<F: Format, S: ?Sized> defmt::Format for Frames<'_, '_, F, S> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Frames {{ left: {} }}", self.chunk.len());
     }
 }
 

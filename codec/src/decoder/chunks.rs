@@ -33,7 +33,11 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     /// An invalid header, a wrong trailer, or a frame larger than the store or the format's limit.
     /// Frames before it have been returned. The header at fault stays buffered, so every later call
     /// returns the same error and uses nothing, until [`resync`](Self::resync),
-    /// [`reset`](Self::reset), [`unframed`](Self::unframed), or a larger limit.
+    /// [`reset`](Self::reset), [`unframed`](Self::unframed), a larger limit or another format. A frame
+    /// larger than the store but within the format's limit can still be taken with
+    /// [`next_event`](Self::next_event).
+    ///
+    /// [`DecodeError::MidPayload`] inside a frame that `next_event` began.
     #[inline(always)]
     pub fn next_frame<'d, 'i: 'd>(
         &'d mut self,
@@ -198,7 +202,7 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     /// ```
     pub fn unframed<'d, 'i: 'd>(&'d mut self, chunk: &mut &'i [u8], max: usize) -> &'d [u8] {
         self.skip(chunk);
-        if self.is_in_payload() {
+        if max == 0 || self.is_in_payload() {
             return &[];
         }
         self.forget_verdict();

@@ -23,10 +23,14 @@
 //! - `chunks.rs`, `reading.rs`: the public methods, for chunks at hand and for a read loop.
 //! - `questions.rs`: what is missing, and how the input ended.
 //! - `recovery.rs`: starting over, finding the next frame after a fault.
-//! - `batch.rs`, `fast.rs`: for speed. They may only return what the rule would.
+//! - `batch.rs`, `fast.rs`: for speed. They may only return what the rule would. Small devices have
+//!   `small.rs` in place of `fast.rs`.
 //!
 //! # Rules for changes
-//! - Only `rule.rs` refuses bytes, and only [`Decoder::complete`] counts a frame.
+//! - Only [`Decoder::advance`] judges a frame, and only [`Decoder::complete`] counts one. The methods
+//!   around it refuse what their caller can't take, and the trailer of a streamed payload.
+//! - A shortcut needs no test of its own: the model and the vectors compare each with the rule, in
+//!   every state that they reach (`tests/src/rule.rs`).
 //! - A new state needs an arm in `rule.rs` and in `questions.rs`. The compiler asks for both.
 //! - No indexing and no arithmetic that can overflow: `tests/no-panic` must link.
 
@@ -56,7 +60,9 @@ use crate::store::Store;
 #[repr(Rust, packed(4))]
 pub(crate) struct Left(pub(crate) u64);
 
-/// What is awaited. `wanted` is a place in the store. Room up to there is free.
+/// What is awaited. `wanted` is an offset in the store. The bytes from the newest one up to it are free.
+///
+/// A faulty header is in `Header`, a frame with a wrong trailer in `Frame`, its bytes up to `wanted`.
 #[derive(Clone, Copy)]
 enum State<T> {
     /// A frame, of which nothing is known. What is buffered has not been judged.
@@ -153,6 +159,9 @@ impl<F: Format, S: Store> Decoder<F, S> {
 
     /// Takes the decoder apart, for example to go on with another type of format.
     ///
+    /// Call it between frames: a payload that is returned in pieces can only be skipped afterwards.
+    /// The counters are lost.
+    ///
     /// ```
     /// use ringframe::{Decoder, DecoderParts, formats};
     ///
@@ -218,7 +227,7 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
         &self.format
     }
 
-    /// Goes on with another format, for example after a negotiation. Returns the old one.
+    /// Replaces the format, for example after a negotiation. Returns the old one.
     ///
     /// The bytes that are buffered stay, and are read in the new format.
     ///
@@ -236,10 +245,11 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
 }
 
 impl<F: Format, S: Store + ?Sized> Decoder<Limited<F>, S> {
-    /// Sets the limit anew, for example to the one that was negotiated. It may be larger than before,
+    /// Changes the limit, for example to the one that was negotiated. It may be larger than before,
     /// but the format's own limit still counts.
     ///
-    /// It takes effect with the next frame: a frame whose length is known already keeps the old limit.
+    /// It takes effect with the next frame. A frame that fits the store and whose length is known
+    /// already keeps the old limit, and so does one that is being returned in pieces.
     ///
     /// ```
     /// use ringframe::{Decoder, DecodeError, Format, formats};
@@ -276,6 +286,9 @@ pub(crate) fn check_format<F: Format>(format: &F, store: usize) -> Result<(), Co
     let (header, trailer) = (format.max_header(), format.trailer_len());
     if header > MAX_HEADER || trailer > MAX_HEADER {
         return Err(ConfigError::HeaderTooLong { max: MAX_HEADER });
+    }
+    if trailer > F::Trailer::MAX_LEN {
+        return Err(ConfigError::HeaderTooLong { max: F::Trailer::MAX_LEN });
     }
     let needed = header.wrapping_add(trailer);
     if needed > store {

@@ -22,7 +22,10 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
                     {
                         header.saturating_sub(have)
                     }
-                    Prefix::Oversized { .. } | Prefix::Complete { .. } | Prefix::Invalid(_) => 0,
+                    // Of no bytes there is nothing to take, whatever a format says of them.
+                    Prefix::Oversized { .. } | Prefix::Complete { .. } | Prefix::Invalid(_) => {
+                        usize::from(self.ring.is_empty())
+                    }
                 }
             }
             State::Streaming { left, .. } => self.missing_of_payload(left.0),

@@ -41,7 +41,8 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`next_event`](Self::next_event).
+    /// Those of [`next_event`](Self::next_event), except that a wrong trailer of a streamed payload is
+    /// [`Status::Ready`].
     #[inline(always)]
     pub fn poll(&mut self) -> Result<Status, DecodeError> {
         self.quick_poll()
@@ -86,6 +87,8 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     }
 
     /// Adds the first `n` bytes of [`space`](Self::space) to what is buffered.
+    ///
+    /// Call it before any other method of the decoder: others may move the space.
     ///
     /// # Errors
     /// [`FilledError`] if `n` is larger than the space. Nothing is added then.

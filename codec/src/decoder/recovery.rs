@@ -1,6 +1,8 @@
 //! Starting over, and finding the next frame after a fault.
 
 use super::{Decoder, State};
+#[cfg(doc)]
+use crate::error::DecodeError;
 use crate::format::Format;
 use crate::prefix::{Prefix, inspect};
 use crate::ring::Ring;
@@ -18,11 +20,15 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     /// Gives up the frame at the front, after an error or a time-out, and looks for the next place
     /// where a frame can begin. Returns how many bytes it dropped.
     ///
-    /// It looks among the buffered bytes only, each of which is judged once. The bytes that it finds
-    /// may still be no frame: then the next call returns an error again. So call it as often as an
-    /// error comes. A format with a sync word or a header check makes wrong places rare.
+    /// It looks among the buffered bytes only, and a call judges the header of each once. The bytes
+    /// that it finds may still be no frame: then the next call returns an error again. So call it as
+    /// often as an error comes. With a trailer, each of those errors costs one check over at most the
+    /// store. A format with a sync word or a header check makes wrong places rare.
     ///
-    /// Inside a payload that is returned in pieces it gives up the payload.
+    /// It does not trust a length that may be damaged, so it also looks for frames inside a payload.
+    /// Without an error it drops the first byte of a good frame. Inside a payload that is returned in
+    /// pieces it gives up the payload. After [`DecodeError::Corrupt`] there,
+    /// [`discard`](Self::discard) trusts the length and skips the trailer instead.
     ///
     /// ```
     /// use ringframe::{Decoder, Format, formats};

@@ -1,7 +1,7 @@
 //! The rule: what comes next in the stream. It is the reference for everything else.
 
 use super::{Decoder, Left, State};
-use crate::error::DecodeError;
+use crate::error::{DecodeError, HeaderError};
 use crate::format::{Format, Trailer};
 use crate::frame::Frame;
 use crate::prefix::{Prefix, frame_len, inspect, is_intact};
@@ -75,6 +75,9 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
                 Prefix::Invalid(error) if is_buffered => return Found::Fault(error.into()),
                 Prefix::Invalid(_) => (self.bytes_at_fault(window.len()), false),
             };
+            if total > self.store.as_ref().len() {
+                return Found::Fault(HeaderError::Inconsistent.into());
+            }
             self.want(total, is_accepted);
         }
     }
@@ -109,7 +112,7 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     }
 
     /// Moves a partial frame to the front of the store if `total` bytes of it would cross the end. It
-    /// is the only thing buffered. Its bytes were preceded by at least as many that were released.
+    /// is the only thing buffered.
     pub(super) fn make_room(&mut self, total: usize) {
         let start = self.ring.start();
         let crosses = start.wrapping_add(total) > self.store.as_ref().len();

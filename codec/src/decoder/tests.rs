@@ -539,6 +539,50 @@ impl Format for Headless {
     fn write(&self, _: &[u8], _: u64, _: &mut [u8]) {}
 }
 
+/// A format that refuses even no bytes must not make an empty decoder ready: its reader would take
+/// that for the end of the stream, or ask again for ever.
+#[test]
+fn nothing_is_ready_while_nothing_is_buffered() {
+    let mut decoder = Decoder::try_new(Headless, [0; 4]).unwrap();
+    assert_eq!(decoder.poll(), Ok(Status::Missing(1)));
+    assert_eq!((decoder.missing(), decoder.take_frame()), (1, Ok(None)));
+}
+
+/// A header that is longer than the store after all, by a constant that is too small.
+struct TooSmall;
+
+impl Format for TooSmall {
+    type Trailer = ();
+
+    fn max_header(&self) -> usize {
+        4
+    }
+
+    fn parse(&self, _: &[u8]) -> Result<crate::Parsed, HeaderError> {
+        Ok(crate::Parsed::Incomplete { total: 4 })
+    }
+
+    fn header_len(&self, _: &[u8], _: u64) -> Result<usize, crate::EncodeError> {
+        Ok(4)
+    }
+
+    fn write(&self, _: &[u8], _: u64, _: &mut [u8]) {}
+}
+
+impl StaticFormat for TooSmall {
+    const MAX_HEADER: usize = 2;
+}
+
+#[test]
+fn a_constant_that_is_too_small_loses_no_byte_and_does_not_hang() {
+    let mut decoder = Decoder::new(TooSmall, [0; 2]);
+    let mut chunk = &b"abc"[..];
+    let inconsistent = Err(HeaderError::Inconsistent.into());
+    assert_eq!(decoder.frames(&mut chunk).next(), inconsistent);
+    assert_eq!(decoder.next_frame(&mut chunk), inconsistent);
+    assert_eq!((chunk, decoder.buffered()), (&b"abc"[..], 0));
+}
+
 #[test]
 fn a_format_that_contradicts_itself_does_not_hang() {
     let mut decoder = Decoder::try_new(Headless, [0; 4]).unwrap();

@@ -62,7 +62,7 @@ impl<F: Format, S: Store + ?Sized> Encoder<F, S> {
         let trailer = self.format.trailer_len();
         let mut room = self.free();
         if piece.len() as u64 == left && room < piece.len().saturating_add(trailer) {
-            room = room.saturating_sub(trailer).min(piece.len().saturating_sub(1));
+            room = room.min(piece.len().saturating_sub(1));
         }
         let piece = piece.get(..room).unwrap_or(piece);
         let n = self.ring.append_wrapping(self.store.as_mut(), piece);
@@ -73,12 +73,12 @@ impl<F: Format, S: Store + ?Sized> Encoder<F, S> {
         Ok(n)
     }
 
-    /// Notes that the next piece of an announced payload was sent by other means, without a copy into
-    /// the store. Everything pending was sent before it.
+    /// Records that the next piece of an announced payload was sent by other means, without a copy into
+    /// the store. Send everything that is pending before it.
     ///
     /// # Errors
     /// [`EncodeError::OutOfOrder`] if bytes are pending, [`EncodeError::Overrun`] if the piece is more
-    /// than was announced. Nothing is noted then.
+    /// than was announced. Nothing is recorded then.
     pub fn note_sent(&mut self, piece: &[u8]) -> Result<(), EncodeError> {
         let (left, mut check) = self.announced_payload(piece)?;
         if piece.is_empty() {
@@ -93,7 +93,7 @@ impl<F: Format, S: Store + ?Sized> Encoder<F, S> {
     }
 
     /// Queues what there is room for of bytes outside frames, and returns how much that is: a
-    /// preamble, or content after a header frame. The twin of
+    /// preamble, or content after a header frame. The counterpart of
     /// [`Decoder::unframed`](crate::Decoder::unframed).
     ///
     /// # Errors

@@ -115,6 +115,13 @@ impl<F: Format, S: Store + ?Sized> FrameWriter<'_, F, S> {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl<F: Format, S: ?Sized> defmt::Format for FrameWriter<'_, F, S> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "FrameWriter {{ written: {} }}", self.written);
+    }
+}
+
 impl<F: Format, S: ?Sized> core::fmt::Debug for FrameWriter<'_, F, S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("FrameWriter").field("written", &self.written).finish_non_exhaustive()

@@ -91,7 +91,7 @@ impl<F: Format, S: Store> Encoder<F, S> {
         Ok(Self::with(format, store))
     }
 
-    /// Takes the encoder apart.
+    /// Takes the encoder apart. Send the pending bytes before anything else.
     pub fn into_parts(mut self) -> EncoderParts<F, S> {
         self.ring.join(self.store.as_mut());
         EncoderParts {
@@ -126,7 +126,7 @@ impl<F: Format, S: Store + ?Sized> Encoder<F, S> {
         &self.format
     }
 
-    /// Goes on with another format, for example after a negotiation. Returns the old one.
+    /// Replaces the format, for example after a negotiation. Returns the old one.
     ///
     /// Frames that are queued stay as they are.
     ///
@@ -143,7 +143,7 @@ impl<F: Format, S: Store + ?Sized> Encoder<F, S> {
 }
 
 impl<F: Format, S: Store + ?Sized> Encoder<Limited<F>, S> {
-    /// Sets the limit anew, for example to the one that was negotiated. It may be larger than before,
+    /// Changes the limit, for example to the one that was negotiated. It may be larger than before,
     /// but the format's own limit still counts. It takes effect with the next frame.
     ///
     /// # Errors
@@ -247,7 +247,7 @@ impl<F: Format, S: Store + ?Sized> Encoder<F, S> {
         (self.ring.first(store), self.ring.second(store))
     }
 
-    /// Lets go of the first `n` pending bytes, which were sent, or of all if there are fewer.
+    /// Releases the first `n` pending bytes after they were sent, or all if there are fewer.
     #[inline]
     pub fn advance(&mut self, n: usize) {
         self.high_water = u32::try_from(self.stats().high_water).unwrap_or(u32::MAX);

@@ -220,6 +220,66 @@ fn a_clone_and_an_unsized_store() {
     assert_eq!((pending(&encoder), pending(&clone)), (b"\x01a".to_vec(), b"\x01a\x01b".to_vec()));
 }
 
+/// A trailer of four bytes.
+#[derive(Clone, Copy, Default)]
+struct Four;
+
+impl Trailer for Four {
+    const MAX_LEN: usize = 4;
+
+    fn update(&mut self, _: &[u8]) {}
+
+    fn write(&self, out: &mut [u8]) {
+        out.fill(0xff);
+    }
+
+    fn matches(&self, received: &[u8]) -> bool {
+        received == [0xff; 4]
+    }
+}
+
+/// A length of one byte, and that trailer.
+struct Checked;
+
+impl Format for Checked {
+    type Trailer = Four;
+
+    fn max_header(&self) -> usize {
+        1
+    }
+
+    fn limit(&self) -> Option<u64> {
+        Some(100)
+    }
+
+    fn parse(&self, prefix: &[u8]) -> Result<Parsed, HeaderError> {
+        match prefix {
+            [length, ..] => Ok(Parsed::Frame { header: 1, payload: (*length).into() }),
+            [] => Ok(Parsed::Incomplete { total: 1 }),
+        }
+    }
+
+    fn header_len(&self, _: &[u8], _: u64) -> Result<usize, EncodeError> {
+        Ok(1)
+    }
+
+    fn write(&self, _: &[u8], payload: u64, out: &mut [u8]) {
+        out.fill(payload as u8);
+    }
+}
+
+#[test]
+fn feed_holds_only_the_last_byte_back_for_the_trailer() {
+    let mut encoder = Encoder::try_new(Checked, [0; 8]).unwrap();
+    encoder.announce(&[], 8).unwrap();
+    assert_eq!(encoder.feed(&[1; 8]), Ok(7));
+    encoder.advance(3);
+    assert_eq!(encoder.feed(&[1]), Ok(0), "no room for the trailer");
+    encoder.advance(2);
+    assert_eq!((encoder.feed(&[1]), encoder.left()), (Ok(1), 0));
+    assert_eq!(pending(&encoder), b"\x01\x01\x01\x01\xff\xff\xff\xff");
+}
+
 /// A format whose header has the lengths that it is told to have.
 struct Odd {
     max_header: usize,

@@ -28,7 +28,7 @@ impl<F> Limited<F> {
         Self { format, limit }
     }
 
-    /// Sets the limit anew. It may be larger than before, but the format's own limit still counts.
+    /// Changes the limit. It may be larger than before, but the format's own limit still counts.
     pub const fn set_limit(&mut self, limit: u64) {
         self.limit = limit;
     }

@@ -53,6 +53,7 @@ pub enum Parsed {
 /// The decoder gives the same frames in any chunking if the format keeps these laws:
 /// - `parse` is a pure function of the header's bytes. It gets all bytes that have arrived. These
 ///   may be fewer than the header has, and they may be more.
+/// - Of no bytes at all, `parse` returns [`Parsed::Incomplete`].
 /// - After `parse` has returned [`Parsed::Frame`] or an error, more bytes don't change the result.
 /// - After `parse` has returned [`Parsed::Incomplete`] with `total`, no prefix shorter than `total`
 ///   is an error or tells the length. A sync word is therefore awaited byte by byte.
@@ -200,7 +201,8 @@ pub trait Format {
     note = "a custom format implements `StaticFormat` beside `Format`"
 )]
 pub trait StaticFormat: Format {
-    /// The length of the longest header, in bytes. The same as [`Format::max_header`].
+    /// The length of the longest header, in bytes. The same as [`Format::max_header`]: a format that
+    /// contradicts itself gets [`HeaderError::Inconsistent`].
     const MAX_HEADER: usize;
 }
 

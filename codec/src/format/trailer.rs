@@ -36,7 +36,7 @@ pub trait Trailer: Copy + Default {
     /// The length of the longest trailer, in bytes: at most [`MAX_HEADER`](crate::MAX_HEADER).
     const MAX_LEN: usize;
 
-    /// Goes on with the next bytes. They come in any pieces.
+    /// Adds the next bytes to the check, however they are cut.
     fn update(&mut self, bytes: &[u8]);
 
     /// Writes the trailer into `out`, which is exactly as long as the format's trailer.

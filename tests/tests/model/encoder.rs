@@ -184,13 +184,9 @@ fn run<F: Family>(mut index: usize, mut limit: Option<u64>, store: usize, ops: &
                 if *n as u64 > left {
                     assert_eq!(encoder.feed(&piece), Err(EncodeError::Overrun { given: *n, left }));
                 } else {
-                    // The last byte goes in with the trailer, or not.
+                    // The last byte goes in with the trailer, or not at all.
                     let is_last = *n as u64 == left && *n > 0;
-                    let n = match free.checked_sub(trailer) {
-                        _ if !is_last => free.min(*n),
-                        Some(room) if room >= *n => *n,
-                        room => room.unwrap_or(0).min(*n - 1),
-                    };
+                    let n = if is_last && *n + trailer > free { free.min(*n - 1) } else { free.min(*n) };
                     assert_eq!(encoder.feed(&piece), Ok(n));
                     model.extend(&piece[..n]);
                     announced.extend(&piece[..n]);

@@ -344,10 +344,20 @@ impl<R: Read, F: Format, B: Store> Read for Raw<'_, R, F, B> {
                 0 => {}
                 n => return Ok(n),
             }
+            // A payload that is skipped first is on the clock of its frame.
+            let is_skipping = self.decoder.is_mid_frame();
+            let mut waiting = None;
             if let Some(set) = self.timer.set {
-                set(self.io, self.timer.watch.patience.idle)?;
+                let left = match is_skipping {
+                    true => self.timer.watch.left(self.decoder)?,
+                    false => self.timer.watch.patience.idle,
+                };
+                set(self.io, left)?;
+                waiting = Some(self.timer.watch.waiting(Instant::now));
             }
-            match self.io.read(incoming::space(self.decoder, buf)) {
+            let result = self.io.read(incoming::space(self.decoder, buf));
+            drop(waiting);
+            match result {
                 Ok(0) => {
                     // Not the end that was meant, if a payload that is being skipped is not complete.
                     return Ok(self.decoder.end_of_input().map(|()| 0).map_err(ReadError::from)?);
@@ -357,6 +367,8 @@ impl<R: Read, F: Format, B: Store> Read for Raw<'_, R, F, B> {
                     n => return Ok(n),
                 },
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The time of the frame is up, or nearly: the watch says it better.
+                Err(error) if self.timer.set.is_some() && is_skipping && is_timeout(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -443,8 +455,8 @@ macro_rules! reading {
 
         /// Bytes that are not framed, from where the last frame ended: a protocol upgrade, or content that a
         /// frame announced. Take no more than belongs there: `raw().take(n)`. A payload that was not read to
-        /// its end is skipped first. With a [`Patience`](crate::Patience), each read waits as long as between
-        /// frames.
+        /// its end is skipped first, in the time of its frame. With a [`Patience`](crate::Patience), each
+        /// read after that waits as long as between frames.
         pub fn raw(&mut self) -> Raw<'_, S, F, B> {
             self.decoder.discard();
             Raw { io: &mut self.io, decoder: &mut self.decoder, timer: &mut self.timer }

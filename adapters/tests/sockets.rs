@@ -169,6 +169,29 @@ mod patience {
         }
     }
 
+    /// The same for a payload that is skipped before unframed bytes: it is on the clock of its frame.
+    #[test]
+    fn a_payload_skipped_before_unframed_bytes_is_too_slow() {
+        let (near, mut far) = pair();
+        let mut near = link(near);
+        let patience =
+            Patience { idle: Some(Duration::from_secs(60)), frame: Some(SHORT), bytes_per_second: 0 };
+        near.set_patience(patience);
+        let (stop, stopped) = mpsc::channel::<()>();
+        let sender = thread::spawn(move || {
+            far.write_all(&[0, 1, 0, 0]).expect("a peer");
+            while stopped.recv_timeout(Duration::from_millis(10)) == Err(mpsc::RecvTimeoutError::Timeout) {
+                far.write_all(&[7]).expect("a peer");
+            }
+        });
+        assert!(matches!(near.read(), Ok(Some(Incoming::Large(_)))));
+        let error = near.raw().read(&mut [0; 16]).expect_err("it never ends");
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+        assert!(error.to_string().contains("a frame was not complete"), "{error}");
+        drop(stop);
+        sender.join().expect("no panic");
+    }
+
     /// CVE-2007-6750: a byte now and then must not hold a connection.
     #[test]
     fn a_byte_now_and_then_is_too_slow() {

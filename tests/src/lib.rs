@@ -1,5 +1,5 @@
-//! Vectors and checks that the tests of all crates share. It needs nothing but `core` and a few kilobytes of
-//! stack, so that a device runs the same table as the host.
+//! Vectors and checks that the tests of all crates share. It needs nothing but `core` and a few
+//! kilobytes of stack, so that a device runs the same table as the host.
 #![no_std]
 
 pub mod rule;

@@ -1,7 +1,7 @@
 //! The decoder's shortcuts against its rule.
 //!
-//! One method of the decoder decides what comes next. Code that exists for speed may only return what that
-//! method would. [`compare`] holds both side by side, in any state and with any chunk.
+//! One method of the decoder decides what comes next. Code that exists for speed may only return
+//! what that method would. [`compare`] holds both side by side, in any state and with any chunk.
 
 use ringframe::{DecodeError, Decoder, Event, Format, Frame, Store};
 
@@ -24,9 +24,9 @@ pub enum Call {
 
 /// Makes a call on one copy of a decoder, and the same by the rule alone on another.
 ///
-/// Both must return the same and use the same part of the chunk. Then both must have the same bytes in their
-/// stores, and the same to say about them. Inside a payload that is returned in pieces there is one way to
-/// take events, so they are not compared.
+/// Both must return the same and use the same part of the chunk. Then both must have the same bytes
+/// in their stores, and the same to say about them. Inside a payload that is returned in pieces
+/// there is one way to take events, so they are not compared.
 ///
 /// # Errors
 /// What differs.

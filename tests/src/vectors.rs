@@ -1,5 +1,6 @@
-//! One table of wires and what they mean. It drives the encoder and the decoder, so that neither can be
-//! right only for the other; the bytes were written down by hand from the documents of the formats.
+//! One table of wires and what they mean. It drives the encoder and the decoder, so that neither
+//! can be right only for the other; the bytes were written down by hand from the documents of the
+//! formats.
 
 use core::fmt;
 
@@ -63,7 +64,8 @@ const fn le(width: Width) -> LengthField {
     LengthField { width, endian: Endian::Little, ..LengthField::DEFAULT }
 }
 
-/// A varint of at least `bytes` bytes for any payload: the length counts 2^(7 * (bytes - 1)) too much.
+/// A varint of at least `bytes` bytes for any payload: the length counts 2^(7 * (bytes - 1)) too
+/// much.
 const fn long_varint(bytes: u32) -> LengthField {
     let surplus = if bytes == 10 { i64::MIN } else { -(1 << (7 * (bytes - 1))) };
     LengthField { width: Width::Varint64, adjust: surplus, ..LengthField::DEFAULT }
@@ -426,7 +428,8 @@ impl core::error::Error for Failure {}
 
 /// Checks a vector with the format that its description makes at run time.
 ///
-/// As for [`check_as`]. Wherever the decoder may take a shortcut, it must also do what its rule does.
+/// As for [`check_as`]. Wherever the decoder may take a shortcut, it must also do what its rule
+/// does.
 ///
 /// # Errors
 /// The first [`Failure`].
@@ -444,8 +447,9 @@ pub fn check(vector: &Vector) -> Result<(), Failure> {
 
 /// Checks a vector with a format that is to be the same.
 ///
-/// The frames must encode to the wire, in every way. The wire must decode to the frames and the end: whole,
-/// byte by byte, cut in two and in three at every place, with bytes after it, in every way.
+/// The frames must encode to the wire, in every way. The wire must decode to the frames and the
+/// end: whole, byte by byte, cut in two and in three at every place, with bytes after it, in every
+/// way.
 ///
 /// # Errors
 /// The first [`Failure`].
@@ -520,7 +524,8 @@ fn frames_len(vector: &Vector) -> usize {
         }
 }
 
-/// Where the frames end, told from their headers' bytes and payloads and the shortest length fields.
+/// Where the frames end, told from their headers' bytes and payloads and the shortest length
+/// fields.
 fn refused_at(vector: &Vector) -> usize {
     let mut at = 0;
     for (fields, payload) in vector.frames {
@@ -679,7 +684,8 @@ struct Seen {
 }
 
 impl Seen {
-    /// Notes an error. Returns true if it came twice, so that the caller's next chunk repeats it, too.
+    /// Notes an error. Returns true if it came twice, so that the caller's next chunk repeats it,
+    /// too.
     fn note(&mut self, error: DecodeError) -> Result<bool, &'static str> {
         match self.error.replace(error) {
             Some(before) if before != error => Err("another error"),
@@ -719,7 +725,8 @@ impl<F: Format + Copy> Reader<'_, F> {
         })
     }
 
-    /// Takes the wire's frames and not one more: no byte after them, or after a header at fault, is lost.
+    /// Takes the wire's frames and not one more: no byte after them, or after a header at fault, is
+    /// lost.
     fn in_front_of_others(&self, cut: usize) -> Result<(), &'static str> {
         let mut bytes = [0; LONGEST + TRAILING.len()];
         let length = self.vector.wire.len() + TRAILING.len();
@@ -765,7 +772,8 @@ impl<F: Format + Copy> Reader<'_, F> {
         run(&mut decoder, &mut Seen::default())
     }
 
-    /// Feeds a chunk and takes what there is, up to `frames` in all. Returns what of the chunk was not used.
+    /// Feeds a chunk and takes what there is, up to `frames` in all. Returns what of the chunk was
+    /// not used.
     fn feed<'c>(
         &self,
         decoder: &mut Decoder<F, Memory>,

@@ -1,6 +1,7 @@
-//! The same cases for ringframe and for tokio-util's `LengthDelimitedCodec`, whose decoder is used widely
-//! enough to be a second opinion. They must see the same frames, and both an error or neither. Where they
-//! differ, a comment says why tokio-util is not followed; everything else counts as our bug.
+//! The same cases for ringframe and for tokio-util's `LengthDelimitedCodec`, whose decoder is used
+//! widely enough to be a second opinion. They must see the same frames, and both an error or
+//! neither. Where they differ, a comment says why tokio-util is not followed; everything else
+//! counts as our bug.
 
 use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
@@ -39,8 +40,8 @@ impl Case {
         let endian = if rng.bool() { Endian::Big } else { Endian::Little };
         let field = LengthField { offset, width, endian, adjust, header: None };
         let most = if bytes == 1 { 255 } else { 300 };
-        // tokio-util's limit is one of the length value, not of the frame (tokio#4815). It is given the value
-        // at which a frame reaches our limit, so that the two mean the same.
+        // tokio-util's limit is one of the length value, not of the frame (tokio#4815). It is given
+        // the value at which a frame reaches our limit, so that the two mean the same.
         let max_value = rng.u64(adjust.min(0).unsigned_abs()..=most);
         let limit = (max_value as i64 + adjust) as u64 + (offset + bytes) as u64;
         Self { field, format: field.check().unwrap(), width: bytes, max_value, limit }
@@ -60,8 +61,9 @@ impl Case {
         builder.new_codec()
     }
 
-    /// tokio-util lowers its limit by a negative adjustment and then compares it with the length value, which
-    /// that adjustment is part of: it refuses its own largest frames (tokio#4815). Whether a value is one.
+    /// tokio-util lowers its limit by a negative adjustment and then compares it with the length
+    /// value, which that adjustment is part of: it refuses its own largest frames (tokio#4815).
+    /// Whether a value is one.
     fn refused_by_tokio_alone(&self, value: u64) -> bool {
         let most = if self.width == 8 { u64::MAX } else { (1 << (8 * self.width)) - 1 };
         let lowered = most.saturating_add_signed(self.field.adjust.min(0));
@@ -202,8 +204,8 @@ fn decodes_what_tokio_util_decodes() {
                 (ours.failed, ours.clean) = (true, false);
             }
         }
-        // tokio-util takes the header out of the buffer before the payload is there, and an empty buffer for
-        // a clean end: a stream cut off right after a header ends cleanly for it.
+        // tokio-util takes the header out of the buffer before the payload is there, and an empty
+        // buffer for a clean end: a stream cut off right after a header ends cleanly for it.
         if !theirs.failed && theirs.clean && rest.len() == header {
             excused += 1;
             assert!(!ours.clean, "case {number}: {:?}", case.field);
@@ -231,7 +233,8 @@ fn encodes_what_tokio_util_encodes() {
 
         let mut ours = [0; 400];
         let encoded = encode_with(&case.format, &fields, &[&payload], &mut ours);
-        // tokio-util counts its limit here in payload bytes, elsewhere in length values: none is set.
+        // tokio-util counts its limit here in payload bytes, elsewhere in length values: none is
+        // set.
         let mut codec = case.tokio();
         codec.set_max_frame_length(1000);
         let mut theirs = BytesMut::new();
@@ -240,8 +243,8 @@ fn encodes_what_tokio_util_encodes() {
         let value = (payload.len() as i64).checked_sub(case.field.adjust).filter(|&value| value >= 0);
         let most = if case.width == 1 { 255 } else { 0xffff };
         let Some(value) = value.filter(|&value| value <= most) else {
-            // With too long a payload tokio-util writes the low bytes of the length, or refuses by its lowered
-            // limit; with one shorter than the adjustment it refuses, too.
+            // With too long a payload tokio-util writes the low bytes of the length, or refuses by
+            // its lowered limit; with one shorter than the adjustment it refuses, too.
             assert_eq!(encoded, Err(EncodeError::Unrepresentable { payload: payload.len() as u64 }));
             assert!(!accepted || payload.len() as i64 - case.field.adjust > most);
             refused += 1;

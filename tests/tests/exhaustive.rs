@@ -1,9 +1,10 @@
-//! All streams over a small alphabet, in all chunkings, over all small stores, by every method, pushed and
-//! pulled. The results must be those of a plain oracle that sees the whole stream at once and shares no code
-//! with the codec. Small stores and short streams reach every wrap, move and limit there is.
+//! All streams over a small alphabet, in all chunkings, over all small stores, by every method,
+//! pushed and pulled. The results must be those of a plain oracle that sees the whole stream at
+//! once and shares no code with the codec. Small stores and short streams reach every wrap, move
+//! and limit there is.
 //!
-//! `RINGFRAME_EXHAUSTIVE` is the length of the longest stream: 7 takes about a minute in a release build,
-//! which has it by default; 9 is for a night.
+//! `RINGFRAME_EXHAUSTIVE` is the length of the longest stream: 7 takes three minutes of one core in
+//! a release build, which has it by default; 9 is for a night.
 
 use std::env;
 
@@ -22,8 +23,8 @@ enum Plain {
     Little(usize),
     /// At most so many bytes, and bits.
     Varint(usize, u32),
-    /// One byte, and a trailer of two bytes: all bytes of the frame before it, combined by exclusive or, and
-    /// the last of them.
+    /// One byte, and a trailer of two bytes: all bytes of the frame before it, combined by
+    /// exclusive or, and the last of them.
     Checked,
 }
 
@@ -138,8 +139,8 @@ impl Format for Checked {
     fn write(&self, _: &[u8], _: u64, _: &mut [u8]) {}
 }
 
-/// A frame in the stream: where it begins, where its payload does, and where payload and frame end or the
-/// stream does.
+/// A frame in the stream: where it begins, where its payload does, and where payload and frame end
+/// or the stream does.
 #[derive(Clone, Copy, Debug, Default)]
 struct Item {
     start: usize,
@@ -308,7 +309,8 @@ impl Run<'_> {
         result.map_err(|wrong| (wrong, format!("{decoder:?}")))
     }
 
-    /// Makes one call. Returns `Ok(false)` if there was nothing, and the error that must be the oracle's.
+    /// Makes one call. Returns `Ok(false)` if there was nothing, and the error that must be the
+    /// oracle's.
     #[inline]
     fn take<F: Format>(
         &mut self,
@@ -488,8 +490,8 @@ impl Run<'_> {
         Ok(Ok(true))
     }
 
-    /// The store is filled as far as it goes, and one frame taken only where that is needed to go on: frames
-    /// wait in the store while others arrive after them.
+    /// The store is filled as far as it goes, and one frame taken only where that is needed to go
+    /// on: frames wait in the store while others arrive after them.
     fn pulled<F: Format>(&mut self, decoder: &mut Decoder<F, &mut [u8]>, cuts: u32) -> Result<(), Wrong> {
         for mut chunk in chunks(self.bytes, cuts) {
             loop {
@@ -562,8 +564,8 @@ fn longest() -> usize {
     env::var("RINGFRAME_EXHAUSTIVE").map_or(default, |text| text.parse().expect("a number of bytes"))
 }
 
-/// Runs all streams of up to `longest` bytes; `zeros` are put into each of them at `zeros_at`, so that wide
-/// length fields have small values.
+/// Runs all streams of up to `longest` bytes; `zeros` are put into each of them at `zeros_at`, so
+/// that wide length fields have small values.
 fn all_streams<F: Format + Copy>(
     name: &str,
     format: F,

@@ -1,5 +1,5 @@
-//! One test for each mistake that others made in this trade, by its name: each was a bug, a vulnerability or
-//! a habit somewhere, and none may become ours.
+//! One test for each mistake that others made in this trade, by its name: each was a bug, a
+//! vulnerability or a habit somewhere, and none may become ours.
 
 use std::cell::Cell;
 use std::mem;
@@ -70,7 +70,8 @@ impl<F: StaticFormat> StaticFormat for Counted<F> {
 mod limits {
     use super::*;
 
-    /// postcard's `CobsAccumulator` reports the frame and then takes its tail for a frame of its own.
+    /// postcard's `CobsAccumulator` reports the frame and then takes its tail for a frame of its
+    /// own.
     #[test]
     fn postcard_oversized_frame_split_over_two_chunks() {
         // The tail looks like a frame.
@@ -91,7 +92,8 @@ mod limits {
             assert_eq!((skipped, seen), (19, vec![b"ok".to_vec()]), "cut at {cut}");
             assert_eq!((decoder.end_of_input(), decoder.stats().frames), (Ok(()), 2));
 
-            // By `next_frame` it is an error, and nothing after it is taken for a frame, whatever the limit.
+            // By `next_frame` it is an error, and nothing after it is taken for a frame, whatever
+            // the limit.
             let mut decoder = Decoder::new(U_8.with_limit(if cut % 2 == 0 { 8 } else { 100 }), [0; 8]);
             let error = Err(DecodeError::TooLong { declared: 20, limit: 8 });
             for mut chunk in [first, second] {
@@ -126,8 +128,8 @@ mod limits {
         assert_eq!(decoder.next_frame(&mut &b"\0\0\0\x06"[..]), Err(error));
     }
 
-    /// tokio#8275, asynchronous-codec, wire-codec 1.1.0, memberlist#167: a length was cut off to `usize`, or
-    /// wrapped around in a sum, and the codec waited for ever or for too little.
+    /// tokio#8275, asynchronous-codec, wire-codec 1.1.0, memberlist#167: a length was cut off to
+    /// `usize`, or wrapped around in a sum, and the codec waited for ever or for too little.
     #[test]
     fn lengths_near_the_end_of_u64() {
         for (value, too_far) in
@@ -206,8 +208,8 @@ mod limits {
         }
     }
 
-    /// CVE-2024-43410, RUSTSEC-2026-0154, CVE-2022-35922, RUSTSEC-2017-0006, CVE-2026-56816: memory was taken
-    /// for a declared length, or filled up to it, before the limit was looked at.
+    /// CVE-2024-43410, RUSTSEC-2026-0154, CVE-2022-35922, RUSTSEC-2017-0006, CVE-2026-56816: memory
+    /// was taken for a declared length, or filled up to it, before the limit was looked at.
     #[test]
     fn a_declared_length_is_refused_before_its_payload() {
         let mut decoder = Decoder::new(U32_BE, [0; 64]);
@@ -223,12 +225,13 @@ mod limits {
         }
     }
 
-    /// The limit of the format holds for frames in pieces, too, and for those that would fit the store. A
-    /// smaller one takes effect with the next frame.
+    /// The limit of the format holds for frames in pieces, too, and for those that would fit the
+    /// store. A smaller one takes effect with the next frame.
     #[test]
     fn a_limit_of_the_format_holds_for_streams() {
         let wire = |payload: u32| [&payload.to_be_bytes()[..], &[0; 20]].concat();
-        // The limit of the format itself, and one that is set on it, which counts only where it is smaller.
+        // The limit of the format itself, and one that is set on it, which counts only where it is
+        // smaller.
         let mut decoder = Decoder::new(U32_BE.with_limit(20).with_limit(1000), [0; 8]);
         for (payload, allowed, expected) in [
             (16, 1000, Ok(())),
@@ -249,7 +252,8 @@ mod limits {
         }
         assert_eq!(decoder.set_limit(3), Err(ConfigError::LimitTooSmall { limit: 3, needed: 4 }));
 
-        // A frame whose length was accepted keeps the limit that it was accepted under, however it came.
+        // A frame whose length was accepted keeps the limit that it was accepted under, however it
+        // came.
         for a in 0..=8 {
             for b in a..=8 {
                 let mut decoder = Decoder::new(U32_BE.with_limit(20), [0; 32]);
@@ -264,7 +268,8 @@ mod limits {
         }
     }
 
-    /// A length that arrives in pieces is no way around the limit, though the frame would fit the store.
+    /// A length that arrives in pieces is no way around the limit, though the frame would fit the
+    /// store.
     #[test]
     fn a_limit_holds_wherever_the_length_is_cut() {
         fn check<F: Format + Copy>(format: F, fields: &[u8]) {
@@ -308,8 +313,9 @@ mod limits {
         check(HTTP2, b"fields");
     }
 
-    /// RUSTSEC-2026-0258 (h2): a flood of empty frames, at a byte each. Whichever way they are taken, a frame is
-    /// looked at a few times and not once more for each of those that wait with it.
+    /// RUSTSEC-2026-0258 (h2): a flood of empty frames, at a byte each. Whichever way they are
+    /// taken, a frame is looked at a few times and not once more for each of those that wait with
+    /// it.
     #[test]
     fn a_flood_of_empty_frames() {
         const FLOOD: usize = 100_000;
@@ -340,8 +346,9 @@ mod limits {
         assert!(looks <= 2 * FLOOD, "{looks} looks");
     }
 
-    /// The same where a frame after the flood is not complete, for a reader that asks for space again after
-    /// every frame: finding where that frame begins must not cost a walk through the flood each time.
+    /// The same where a frame after the flood is not complete, for a reader that asks for space
+    /// again after every frame: finding where that frame begins must not cost a walk through the
+    /// flood each time.
     #[test]
     fn a_flood_in_front_of_a_partial_frame() {
         const STORE: usize = 4096;
@@ -395,8 +402,8 @@ mod limits {
 mod cuts {
     use super::*;
 
-    /// netty#17549: a varint of three bytes, split before the fourth byte of the stream, was read as millions of
-    /// bogus frames. vector#26167: a varint's length was forgotten between reads.
+    /// netty#17549: a varint of three bytes, split before the fourth byte of the stream, was read
+    /// as millions of bogus frames. vector#26167: a varint's length was forgotten between reads.
     #[test]
     fn netty_and_vector_varint_split_anywhere() {
         let payload = vec![7; 20_000];
@@ -455,8 +462,8 @@ mod cuts {
         }
     }
 
-    /// Teaching code compares the bytes that arrived with the first byte of the length, and takes a request to
-    /// be what one `recv(1024)` gives.
+    /// Teaching code compares the bytes that arrived with the first byte of the length, and takes a
+    /// request to be what one `recv(1024)` gives.
     #[test]
     fn all_bytes_of_the_length_count() {
         for length in [255, 256, 257, 511, 512, 1024, 1025, 65_535] {
@@ -475,8 +482,9 @@ mod cuts {
         }
     }
 
-    /// smoltcp#797: a consumer that insists on contiguous frames stalls where its ring wraps. Here frames of all
-    /// lengths are contiguous, and go on for ever, in a store that holds the largest of them and no byte more.
+    /// smoltcp#797: a consumer that insists on contiguous frames stalls where its ring wraps. Here
+    /// frames of all lengths are contiguous, and go on for ever, in a store that holds the largest
+    /// of them and no byte more.
     #[test]
     fn smoltcp_no_stall_at_the_wrap() {
         for store in 1..40 {
@@ -505,8 +513,8 @@ mod cuts {
         }
     }
 
-    /// heapless: `make_contiguous` failed where its index was equal to the capacity. What is buffered must be
-    /// joined from every position of the ring.
+    /// heapless: `make_contiguous` failed where its index was equal to the capacity. What is
+    /// buffered must be joined from every position of the ring.
     #[test]
     fn a_full_ring_is_joined_from_every_position() {
         for released in 0..=8 {
@@ -527,8 +535,9 @@ mod cuts {
         }
     }
 
-    /// The end of a payload that is being skipped is in the store, and the next frame whole in a chunk: both places
-    /// have to be looked at. Found by random operations, before it became anybody's bug.
+    /// The end of a payload that is being skipped is in the store, and the next frame whole in a
+    /// chunk: both places have to be looked at. Found by random operations, before it became
+    /// anybody's bug.
     #[test]
     fn a_frame_after_the_end_of_a_skipped_payload() {
         for (filled, after) in [(5, 0), (4, 1), (1, 4), (0, 5)] {
@@ -547,7 +556,8 @@ mod cuts {
         }
     }
 
-    /// A batch that is dropped or forgotten after any number of frames, also after none, loses nothing.
+    /// A batch that is dropped or forgotten after any number of frames, also after none, loses
+    /// nothing.
     #[test]
     fn a_batch_can_be_given_up() {
         let wire = b"\x03one\0\x03two\x05three\x04four";
@@ -585,8 +595,8 @@ mod cuts {
         }
     }
 
-    /// `read` into an empty slice returns `Ok(0)`, which is not the end: so a reader is never given one while
-    /// more is needed, and can tell.
+    /// `read` into an empty slice returns `Ok(0)`, which is not the end: so a reader is never given
+    /// one while more is needed, and can tell.
     #[test]
     fn space_is_never_empty_after_need() {
         for declared in 0..16 {
@@ -614,8 +624,8 @@ mod cuts {
 mod afterwards {
     use super::*;
 
-    /// tokio-util's `FramedRead` yields `Err, None, Err, None`; Netty went on with a wrong state. An error
-    /// stays, for every method, until the decoder is told what to do.
+    /// tokio-util's `FramedRead` yields `Err, None, Err, None`; Netty went on with a wrong state.
+    /// An error stays, for every method, until the decoder is told what to do.
     #[test]
     fn an_error_stays() {
         let mut decoder = Decoder::new(U16_BE.with_limit(16), [0; 16]);
@@ -665,8 +675,8 @@ mod afterwards {
         }
     }
 
-    /// An end inside a frame is not a clean one, wherever it is. (tokio-util takes one right after a header
-    /// for clean.)
+    /// An end inside a frame is not a clean one, wherever it is. (tokio-util takes one right after
+    /// a header for clean.)
     #[test]
     fn a_truncated_end_is_an_error() {
         let wire = b"\0\0\0\x03abc";
@@ -682,8 +692,8 @@ mod afterwards {
         }
     }
 
-    /// The parts of a decoder can be written by hand: a range that is not in the store is no range, and no
-    /// byte beside it is read.
+    /// The parts of a decoder can be written by hand: a range that is not in the store is no range,
+    /// and no byte beside it is read.
     #[test]
     fn parts_by_hand() {
         let parts =
@@ -760,7 +770,8 @@ mod afterwards {
     /// After a fault, a link that asks for it finds the next frame, whatever the chunks.
     #[test]
     fn resynchronisation_finds_the_next_frame() {
-        // Junk before the second, third and fourth frame, all of which looks like the length of a long one.
+        // Junk before the second, third and fourth frame, all of which looks like the length of a
+        // long one.
         let wire = b"\x02ok\xff\xff\xff\xff\xff\x02hi\x7f\x03yes\x80\x80\x01!";
         let expected = [&b"ok"[..], b"hi", b"yes", b"!"];
         for a in 0..=wire.len() {
@@ -819,7 +830,8 @@ mod afterwards {
 mod sending {
     use super::*;
 
-    /// tokio-util's encoder leaves the bytes before the length field out, and can't read its own output.
+    /// tokio-util's encoder leaves the bytes before the length field out, and can't read its own
+    /// output.
     #[test]
     fn own_output_with_an_offset() {
         let format = length_field!(offset: 2, width: U32);
@@ -832,8 +844,8 @@ mod sending {
         assert_eq!(encode(&format, b"payload", &mut wire), Err(EncodeError::Fields { given: 0, wanted: 2 }));
     }
 
-    /// Two small writes, header and then payload, meet Nagle and delayed acknowledgement. What is pending is
-    /// one slice, or two where the ring wraps and never just at the header.
+    /// Two small writes, header and then payload, meet Nagle and delayed acknowledgement. What is
+    /// pending is one slice, or two where the ring wraps and never just at the header.
     #[test]
     fn header_and_payload_leave_together() {
         let mut encoder = Encoder::new(U32_BE, [0; 64]);
@@ -868,8 +880,8 @@ mod sending {
         assert_eq!(sent, expected);
     }
 
-    /// Found by the model: an empty frame was refused although there was room for it, after the end and
-    /// before the beginning, because the header alone did not fit the room after the end.
+    /// Found by the model: an empty frame was refused although there was room for it, after the end
+    /// and before the beginning, because the header alone did not fit the room after the end.
     #[test]
     fn a_header_across_the_wrap() {
         let mut encoder = Encoder::new(U16_BE, [0; 4]);
@@ -1023,8 +1035,8 @@ mod headers {
         const MAX_HEADER: usize = 4;
     }
 
-    /// IronRDP#1515: a length of zero made a loop that takes nothing. All of these are impossible, and are
-    /// errors that name the parser as the one at fault, not the peer.
+    /// IronRDP#1515: a length of zero made a loop that takes nothing. All of these are impossible,
+    /// and are errors that name the parser as the one at fault, not the peer.
     #[test]
     fn impossible_results_of_a_parser() {
         let wrong = [
@@ -1070,8 +1082,8 @@ mod headers {
         assert_eq!(decoder.next_frame(&mut &[0; 8][..]), refused);
     }
 
-    /// A format whose header shrinks as its payload grows. There is no place for it, so it must be refused: a
-    /// frame with a gap in it would go out.
+    /// A format whose header shrinks as its payload grows. There is no place for it, so it must be
+    /// refused: a frame with a gap in it would go out.
     #[test]
     fn a_header_that_shrinks() {
         struct Shrinking;
@@ -1111,7 +1123,8 @@ mod headers {
             frame.write(b"four").unwrap();
             assert!(matches!(frame.publish(), Err(EncodeError::Refused(_))));
             assert_eq!((encoder.pending(), encoder.stats().frames), ((before, &b""[..]), frames));
-            // Where the header stays as it was, and where its length is known before, the frame is good.
+            // Where the header stays as it was, and where its length is known before, the frame is
+            // good.
             let mut frame = encoder.begin(&[]).unwrap();
             frame.write(b"two").unwrap();
             frame.publish().unwrap();

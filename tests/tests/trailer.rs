@@ -1,5 +1,5 @@
-//! Formats with a trailer: a checksum after the payload, or an octet that never varies. Whatever the cuts and
-//! the methods, an intact frame arrives and a damaged one does not.
+//! Formats with a trailer: a checksum after the payload, or an octet that never varies. Whatever
+//! the cuts and the methods, an intact frame arrives and a damaged one does not.
 
 use ringframe::{
     ConfigError, DecodeError, Decoder, DecoderParts, EncodeError, Encoder, EndError, Event, Format,
@@ -346,7 +346,8 @@ mod encodes {
         }
     }
 
-    /// Frames larger than the store, with pieces and sent amounts of all sizes: the trailer waits where it must.
+    /// Frames larger than the store, with pieces and sent amounts of all sizes: the trailer waits
+    /// where it must.
     #[test]
     fn through_a_small_queue() {
         for store in 4..12 {
@@ -357,7 +358,8 @@ mod encodes {
                     encoder.announce(&[], len as u64).unwrap();
                     let (mut rest, mut out, mut idle) = (&payload[..], Vec::<u8>::new(), 0);
                     while encoder.left() > 0 || !encoder.is_empty() {
-                        // More than was announced is refused, and less is taken as far as there is room.
+                        // More than was announced is refused, and less is taken as far as there is
+                        // room.
                         let overrun = vec![0; rest.len() + 1];
                         let given = rest.len() + 1;
                         let refused = Err(EncodeError::Overrun { given, left: rest.len() as u64 });
@@ -410,7 +412,8 @@ mod encodes {
         assert_eq!((encoder.left(), encoder.pending().0), (0, &wire(b"")[..]));
     }
 
-    /// What goes out past the queue is in the check, and is refused while earlier bytes are pending.
+    /// What goes out past the queue is in the check, and is refused while earlier bytes are
+    /// pending.
     #[test]
     fn around_the_queue() {
         fn drain<F: Format>(encoder: &mut Encoder<F, [u8; 4]>, out: &mut Vec<u8>) -> usize {
@@ -550,7 +553,8 @@ mod decodes {
         assert_eq!(Encoder::try_new(Protected, [0; 3]).err(), Some(refused));
     }
 
-    /// A frame that is skipped takes its trailer along, right or wrong, wherever the chunks are cut.
+    /// A frame that is skipped takes its trailer along, right or wrong, wherever the chunks are
+    /// cut.
     #[test]
     fn a_skipped_frame() {
         for damage in [0, 1] {
@@ -674,7 +678,8 @@ mod damage {
         for bit in 0..8 * frame.len() {
             let mut damaged = frame.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            // More than the frame, so that a longer one is there as well; and then there may be others.
+            // More than the frame, so that a longer one is there as well; and then there may be
+            // others.
             let stream = [&damaged[..], &[0x77; 300]].concat();
             for size in [1, 2, 5, 11, 311] {
                 for (way, store, limit) in [
@@ -817,7 +822,8 @@ mod damage {
                 assert_eq!(again.next_frame(&mut chunk).unwrap().unwrap().payload(), b"after");
                 assert_eq!(again.stats().frames, 2);
 
-                // So does looking for the next frame, which may begin in what is left: in the trailer.
+                // So does looking for the next frame, which may begin in what is left: in the
+                // trailer.
                 let mut dropped = decoder.resync();
                 assert!(dropped > 0);
                 let found = loop {
@@ -832,7 +838,8 @@ mod damage {
         }
     }
 
-    /// The end of the input anywhere in a frame, whole or streamed, also between payload and trailer.
+    /// The end of the input anywhere in a frame, whole or streamed, also between payload and
+    /// trailer.
     #[test]
     fn a_truncated_end() {
         let frame = wire(b"payload");
@@ -1014,8 +1021,8 @@ mod fixed {
 mod choices {
     use super::*;
 
-    /// A check that leaves the first byte of the header out, as IP leaves out what changes on the way, and that
-    /// can be switched off.
+    /// A check that leaves the first byte of the header out, as IP leaves out what changes on the
+    /// way, and that can be switched off.
     #[derive(Clone, Copy, Debug)]
     struct Chosen {
         checked: bool,
@@ -1135,6 +1142,42 @@ mod choices {
                 assert_eq!((decoder.end_of_input(), decoder.stats().frames), (Ok(()), 3));
             }
         }
+    }
+
+    /// A trailer longer than its type says is refused when the decoder is made.
+    #[test]
+    fn a_trailer_is_not_longer_than_its_type() {
+        /// The check of `Chosen`, which is one byte, with a trailer of two.
+        #[derive(Clone, Copy)]
+        struct TooLong;
+
+        impl Format for TooLong {
+            type Trailer = Sum;
+
+            fn max_header(&self) -> usize {
+                2
+            }
+
+            fn trailer_len(&self) -> usize {
+                2
+            }
+
+            fn parse(&self, prefix: &[u8]) -> Result<Parsed, HeaderError> {
+                Chosen { checked: true }.parse(prefix)
+            }
+
+            fn header_len(&self, fields: &[u8], payload: u64) -> Result<usize, EncodeError> {
+                Chosen { checked: true }.header_len(fields, payload)
+            }
+
+            fn write(&self, fields: &[u8], payload: u64, out: &mut [u8]) {
+                Chosen { checked: true }.write(fields, payload, out);
+            }
+        }
+
+        let refused = ConfigError::HeaderTooLong { max: 1 };
+        assert_eq!(Decoder::try_new(TooLong, [0; 16]).err(), Some(refused));
+        assert_eq!(Encoder::try_new(TooLong, [0; 16]).err(), Some(refused));
     }
 
     /// A trailer longer than this crate handles is refused when the decoder is made.

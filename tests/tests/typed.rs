@@ -1,5 +1,5 @@
-//! Typed messages (postcard) and owned payloads (heapless): a bad message is not a bad frame, what is too
-//! large leaves nothing behind, and the length is back-filled wherever the ring wraps.
+//! Typed messages (postcard) and owned payloads (heapless): a bad message is not a bad frame, what
+//! is too large leaves nothing behind, and the length is back-filled wherever the ring wraps.
 
 use ringframe::formats::*;
 use ringframe::{Decoder, EncodeError, Encoder, Format, Frame, LengthField, MessageError, Width};
@@ -49,8 +49,8 @@ fn messages_arrive_as_they_were_sent() {
     }
 }
 
-/// Borrowed fields point into the frame, and through it into the store or the chunk: they outlive the `Frame`
-/// value, not the bytes.
+/// Borrowed fields point into the frame, and through it into the store or the chunk: they outlive
+/// the `Frame` value, not the bytes.
 #[test]
 fn borrowed_fields_borrow_the_frame() {
     let mut encoder = Encoder::new(U16_BE, [0; 64]);
@@ -67,7 +67,8 @@ fn borrowed_fields_borrow_the_frame() {
     assert!(wire.as_ptr_range().contains(&sensor.as_ptr()), "it was copied");
 }
 
-/// The payload must be exactly one message; each way of being none has its name, and the link stays in step.
+/// The payload must be exactly one message; each way of being none has its name, and the link stays
+/// in step.
 #[test]
 fn bad_messages() {
     let mut good = [0; 16];
@@ -106,7 +107,8 @@ fn bad_messages() {
     assert_eq!(frame.message::<Message<'_>>(), Ok(Message::Ping));
 }
 
-/// A message that turns out too large while it is written leaves nothing behind, whatever refuses it.
+/// A message that turns out too large while it is written leaves nothing behind, whatever refuses
+/// it.
 #[test]
 fn a_message_too_large_leaves_nothing() {
     let blob = [7; 300];
@@ -114,7 +116,8 @@ fn a_message_too_large_leaves_nothing() {
     encoder.push(b"before").unwrap();
     let before = encoder.pending().0.to_vec();
 
-    // What is needed is known only as far as it was written: a text goes in at once, a slice byte by byte.
+    // What is needed is known only as far as it was written: a text goes in at once, a slice byte
+    // by byte.
     let text = Message::Reading { sensor: &"x".repeat(300), celsius: 0 };
     let no_room = |needed| Err(EncodeError::NoRoom { needed, free: 57, capacity: 64 });
     assert_eq!(encoder.push_message(&text), no_room(1 + 1 + 2 + 300));
@@ -160,8 +163,8 @@ fn a_value_that_refuses() {
     assert!(encoder.is_empty() && encoder.stats().frames == 0);
 }
 
-/// A varint of two bytes before a payload that was written after a gap of one: the payload moves, and
-/// across the wrap of the ring, from every position that it can begin at.
+/// A varint of two bytes before a payload that was written after a gap of one: the payload moves,
+/// and across the wrap of the ring, from every position that it can begin at.
 #[test]
 fn varint_back_filled_across_the_wrap() {
     const STORE: usize = 400;
@@ -194,7 +197,8 @@ fn varint_back_filled_across_the_wrap() {
     }
 }
 
-/// The move needs a byte more than the payload and its gap; where that byte is missing, all is refused.
+/// The move needs a byte more than the payload and its gap; where that byte is missing, all is
+/// refused.
 #[test]
 fn varint_without_room_for_its_second_byte() {
     for store in [129, 130] {

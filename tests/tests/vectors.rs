@@ -1,5 +1,5 @@
-//! The table of vectors, with each format as a description chosen at run time and, where there is one, as
-//! the named zero-sized type; and what descriptions refuse.
+//! The table of vectors, with each format as a description chosen at run time and, where there is
+//! one, as the named zero-sized type; and what descriptions refuse.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,8 +10,8 @@ use ringframe::{
 };
 use ringframe_tests::{VECTORS, Vector, check, check_as};
 
-/// Runs a check over the vectors that `wanted` picks and reports every failure by name. Returns how many
-/// there were to run.
+/// Runs a check over the vectors that `wanted` picks and reports every failure by name. Returns how
+/// many there were to run.
 fn run(what: &str, wanted: impl Fn(&Vector) -> bool, check: impl Fn(&Vector) -> Result<(), String>) -> usize {
     let picked: Vec<_> = VECTORS.iter().filter(|vector| wanted(vector)).collect();
     let mut failures = Vec::new();

@@ -1,9 +1,11 @@
-//! The proof that no panic is reachable from the codec: the panic handler calls a function that does not
-//! exist, so the program links only if the optimiser found no call of it. `tests/run target` links it at
-//! optimisation levels s, z, 2 and 3, and sees that the feature `can-fail` does not link.
+//! The proof that no panic is reachable from the codec: the panic handler calls a function that
+//! does not exist, so the program links only if the optimiser found no call of it. `tests/run
+//! target` links it at optimisation levels s, z, 2 and 3, and sees that the feature `can-fail` does
+//! not link.
 //!
-//! It is never run: it calls every function of the codec with values that the compiler can't predict.
-//! The custom formats here have no panic of their own, and one of them returns any value whatever.
+//! It is never run: it calls every function of the codec with values that the compiler can't
+//! predict. The custom formats here have no panic of their own, and one of them returns any value
+//! whatever.
 
 #![no_std]
 #![no_main]

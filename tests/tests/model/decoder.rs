@@ -9,7 +9,7 @@ use ringframe::{
 };
 use ringframe_tests::rule::{Call, compare};
 
-use super::{FORMATS, Family, SUMMED, Summed, check_format, config, frame, lengths, limit, parse, sum};
+use super::{FORMATS, Family, SUMMED, Summed, check_format, config, frame, lengths, limit, parse, trailer};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -60,8 +60,8 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Frames of the format, mostly small, some larger than the store, now and then one that is damaged, and
-/// bytes of no meaning.
+/// Frames of the format, mostly small, some larger than the store, now and then one that is
+/// damaged, and bytes of no meaning.
 fn stream(index: usize) -> impl Strategy<Value = Stream> {
     let piece = prop_oneof![
         10 => (0..12usize).prop_map(Ok),
@@ -145,8 +145,8 @@ enum Mode {
     Skip(u64),
 }
 
-/// The last finding about the frame at the front: so many bytes of it are needed next. If its length was
-/// within the limit then, no limit that is set later refuses it.
+/// The last finding about the frame at the front: so many bytes of it are needed next. If its
+/// length was within the limit then, no limit that is set later refuses it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Verdict {
     wanted: usize,
@@ -240,7 +240,7 @@ impl<'s, F: Family> Model<'s, F> {
         self.fed - self.at
     }
 
-    fn trailer(&self) -> usize {
+    fn trailer_len(&self) -> usize {
         lengths(self.index).trailer
     }
 
@@ -262,7 +262,7 @@ impl<'s, F: Family> Model<'s, F> {
     fn frame_left(&self) -> u64 {
         match self.mode {
             Mode::Frame => 0,
-            Mode::Payload { left, .. } => left + self.trailer() as u64,
+            Mode::Payload { left, .. } => left + self.trailer_len() as u64,
             Mode::Skip(left) => left,
         }
     }
@@ -281,7 +281,7 @@ impl<'s, F: Family> Model<'s, F> {
             Ok(Err(error)) => return Front::Fault(DecodeError::Header(error)),
             Ok(Ok(parsed)) => parsed,
         };
-        let len = payload.saturating_add((header + self.trailer()) as u64);
+        let len = payload.saturating_add((header + self.trailer_len()) as u64);
         let was_accepted = self.verdict.is_some_and(|verdict| verdict.is_accepted);
         let refused = if was_accepted { None } else { self.too_long(len) };
         if let Some(error) = refused {
@@ -295,11 +295,11 @@ impl<'s, F: Family> Model<'s, F> {
             Front::Part(Verdict { wanted: len as usize, is_accepted: true })
         } else {
             let (frame, len) = (&bytes[..len as usize], len as usize);
-            let (before, trailer) = frame.split_at(len - self.trailer());
-            match trailer {
-                [] => Front::Frame { header, payload: payload as usize, len },
-                [byte] if *byte == sum(before) => Front::Frame { header, payload: payload as usize, len },
-                _ => Front::Fault(DecodeError::Corrupt),
+            let (before, after) = frame.split_at(len - self.trailer_len());
+            if after == trailer(self.index, before) {
+                Front::Frame { header, payload: payload as usize, len }
+            } else {
+                Front::Fault(DecodeError::Corrupt)
             }
         }
     }
@@ -317,8 +317,8 @@ impl<'s, F: Family> Model<'s, F> {
         }
     }
 
-    /// Finds the next frame or error in the stream, which is given up to `to`. Buffers no more than is
-    /// needed to find the same again.
+    /// Finds the next frame or error in the stream, which is given up to `to`. Buffers no more than
+    /// is needed to find the same again.
     fn find(&mut self, to: usize) -> Option<Front> {
         self.skip(to);
         if let Mode::Skip(_) = self.mode {
@@ -345,7 +345,7 @@ impl<'s, F: Family> Model<'s, F> {
                 Front::Large { header, .. } => Verdict { wanted: header, is_accepted: false },
                 Front::Fault(DecodeError::Corrupt) => {
                     let (header, payload) = parse(self.index, &self.stream[self.at..to]).unwrap().unwrap();
-                    let wanted = header + payload as usize + self.trailer();
+                    let wanted = header + payload as usize + self.trailer_len();
                     Verdict { wanted, is_accepted: true }
                 }
                 Front::Fault(_) => {
@@ -393,16 +393,15 @@ impl<'s, F: Family> Model<'s, F> {
             let piece = self.take(n as usize);
             return Ok((n > 0).then_some(Event::Data(piece)));
         }
-        let trailer = self.trailer();
-        self.buffer(to.min(self.at + trailer).max(self.fed));
-        if self.buffered() < trailer {
+        let len = self.trailer_len();
+        self.buffer(to.min(self.at + len).max(self.fed));
+        if self.buffered() < len {
             return Ok(None);
         }
-        let expected = vec![sum(&self.stream[start..self.at]); trailer];
-        if self.stream[self.at..][..trailer] != expected {
+        if self.stream[self.at..][..len] != trailer(self.index, &self.stream[start..self.at]) {
             return Err(DecodeError::Corrupt);
         }
-        self.take(trailer);
+        self.take(len);
         self.mode = Mode::Frame;
         self.frames += 1;
         Ok(Some(Event::End))
@@ -419,7 +418,7 @@ impl<'s, F: Family> Model<'s, F> {
                     _ => 0,
                 },
             },
-            Mode::Payload { left: 0, .. } => self.trailer().saturating_sub(buffered),
+            Mode::Payload { left: 0, .. } => self.trailer_len().saturating_sub(buffered),
             Mode::Payload { .. } if buffered > 0 => 0,
             Mode::Payload { left, .. } | Mode::Skip(left) => usize::try_from(left).unwrap_or(usize::MAX),
         }
@@ -510,8 +509,9 @@ impl<'s, F: Family> Model<'s, F> {
     }
 
     fn fill(&mut self, n: usize) {
-        // Only frames that wait to be taken leave no space, or data, or an error.
-        let waits = self.missing() == 0;
+        // Only frames that wait to be taken leave no space, or data, or an error, or the end of a
+        // payload.
+        let waits = self.missing() == 0 || matches!(self.mode, Mode::Payload { left: 0, .. });
         let space = self.decoder.space();
         assert!(waits || !space.is_empty(), "no space, and nothing to take");
         let n = n.min(space.len()).min(self.stream.len() - self.fed);
@@ -611,7 +611,8 @@ impl<'s, F: Family> Model<'s, F> {
         }
     }
 
-    /// Takes the decoder apart and makes another one of its parts. The rest of a streamed frame is skipped.
+    /// Takes the decoder apart and makes another one of its parts. The rest of a streamed frame is
+    /// skipped.
     fn parts(&mut self) {
         let parts = self.decoder.clone().into_parts();
         assert_eq!(&parts.store[parts.buffered.clone()], &self.stream[self.at..self.fed]);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use ringframe::{ConfigError, EncodeError, Encoder, Limited, RuntimeFormat};
 
 use super::{
-    FORMATS, Family, SUMMED, Summed, check_format, config, fields, frame, header, lengths, limit, sum,
+    FORMATS, Family, SUMMED, Summed, check_format, config, fields, frame, header, lengths, limit, trailer,
 };
 
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ fn run<F: Family>(mut index: usize, mut limit: Option<u64>, store: usize, ops: &
         (0..n).map(|i| newest.wrapping_add(i as u8)).collect()
     };
     for op in ops {
-        let (fields, trailer) = (fields(index), lengths(index).trailer);
+        let (fields, trailer_len) = (fields(index), lengths(index).trailer);
         let free = store - model.len();
         let no_room = |needed: usize| {
             let error = EncodeError::NoRoom { needed, free, capacity: store };
@@ -121,17 +121,17 @@ fn run<F: Family>(mut index: usize, mut limit: Option<u64>, store: usize, ops: &
                     Ok(writer) => writer,
                     Err(error) => {
                         let mid_payload = Err(EncodeError::MidPayload { left });
-                        let expected = if left > 0 { mid_payload } else { no_room(gap + trailer) };
+                        let expected = if left > 0 { mid_payload } else { no_room(gap + trailer_len) };
                         assert_eq!(Err(error), expected);
-                        assert!(left > 0 || gap + trailer > free);
+                        assert!(left > 0 || gap + trailer_len > free);
                         continue;
                     }
                 };
-                assert!(left == 0 && gap + trailer <= free);
+                assert!(left == 0 && gap + trailer_len <= free);
                 let mut payload = vec![];
                 for &piece in pieces {
                     let piece = bytes(piece);
-                    let needed = gap + payload.len() + piece.len() + trailer;
+                    let needed = gap + payload.len() + piece.len() + trailer_len;
                     let expected = if needed > free { no_room(needed) } else { Ok(()) };
                     assert_eq!(writer.write(&piece), expected);
                     if expected.is_ok() {
@@ -164,7 +164,7 @@ fn run<F: Family>(mut index: usize, mut limit: Option<u64>, store: usize, ops: &
                     _ if left > 0 => Err(EncodeError::MidPayload { left }),
                     Err(error) => Err(error),
                     Ok(frame) => {
-                        let header = frame.len() - n - trailer;
+                        let header = frame.len() - n - trailer_len;
                         let needed = if *n == 0 { frame.len() } else { header };
                         if needed > free {
                             no_room(needed)
@@ -186,13 +186,13 @@ fn run<F: Family>(mut index: usize, mut limit: Option<u64>, store: usize, ops: &
                 } else {
                     // The last byte goes in with the trailer, or not at all.
                     let is_last = *n as u64 == left && *n > 0;
-                    let n = if is_last && *n + trailer > free { free.min(*n - 1) } else { free.min(*n) };
+                    let n = if is_last && *n + trailer_len > free { free.min(*n - 1) } else { free.min(*n) };
                     assert_eq!(encoder.feed(&piece), Ok(n));
                     model.extend(&piece[..n]);
                     announced.extend(&piece[..n]);
                     left -= n as u64;
                     if n > 0 && left == 0 {
-                        model.extend(vec![sum(&announced); trailer]);
+                        model.extend(trailer(index, &announced));
                         frames += 1;
                     }
                 }
@@ -207,7 +207,7 @@ fn run<F: Family>(mut index: usize, mut limit: Option<u64>, store: usize, ops: &
                         announced.extend(&piece);
                         left -= n as u64;
                         if left == 0 {
-                            model.extend(vec![sum(&announced); trailer]);
+                            model.extend(trailer(index, &announced));
                             frames += 1;
                         }
                         Ok(())

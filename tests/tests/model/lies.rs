@@ -1,4 +1,5 @@
-//! A format that returns whatever comes to its mind gets wrong frames or errors, never a panic or a hang.
+//! A format that returns whatever comes to its mind gets wrong frames or errors, never a panic or a
+//! hang.
 
 use std::cell::Cell;
 use std::fmt;

@@ -1,7 +1,8 @@
-//! Random use of the public API, also such that nobody would write, against models that are nothing but
-//! the bytes: what is pending for the encoder, the stream and a position in it for the decoder. No byte may be
-//! lost or doubled, whatever was called before. What the decoder says about itself is modelled exactly, and
-//! each of its shortcuts is compared with its rule in every state that comes up.
+//! Random use of the public API, also such that nobody would write, against models that are nothing
+//! but the bytes: what is pending for the encoder, the stream and a position in it for the decoder.
+//! No byte may be lost or doubled, whatever was called before. What the decoder says about itself
+//! is modelled exactly, and each of its shortcuts is compared with its rule in every state that
+//! comes up.
 
 mod decoder;
 mod encoder;
@@ -24,8 +25,8 @@ const FIELDS: [LengthField; 6] = [
     LengthField { width: Width::U24, adjust: -3, ..LengthField::DEFAULT },
 ];
 
-/// The index of the format after those: a length of one byte, and a trailer of one byte, the sum of all
-/// bytes before it.
+/// The index of the format after those: a length of one byte, and a trailer of two bytes, the sum
+/// of all bytes before it.
 const SUMMED: usize = FIELDS.len();
 
 /// The number of formats.
@@ -46,19 +47,24 @@ struct Lengths {
 }
 
 fn lengths(index: usize) -> Lengths {
-    let (longest, smallest) = [(1, 1), (2, 2), (10, 1), (5, 2), (8, 9), (3, 3), (1, 2)][index];
-    Lengths { longest, smallest, trailer: usize::from(index == SUMMED) }
+    let (longest, smallest) = [(1, 1), (2, 2), (10, 1), (5, 2), (8, 9), (3, 3), (1, 3)][index];
+    Lengths { longest, smallest, trailer: if index == SUMMED { 2 } else { 0 } }
 }
 
-fn sum(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
+fn sum(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(u16::from(*byte)))
+}
+
+/// Returns the trailer after these bytes, which may have no bytes.
+fn trailer(index: usize, before: &[u8]) -> Vec<u8> {
+    if index == SUMMED { sum(before).to_be_bytes().to_vec() } else { vec![] }
 }
 
 /// Returns a frame as the format's document has it, without the codec.
 fn frame(index: usize, payload: &[u8]) -> Option<Vec<u8>> {
     let mut frame = header(index, payload.len())?;
     frame.extend(payload);
-    frame.extend(vec![sum(&frame); lengths(index).trailer]);
+    frame.extend(trailer(index, &frame));
     Some(frame)
 }
 
@@ -95,8 +101,8 @@ fn header(index: usize, payload: usize) -> Option<Vec<u8>> {
     })
 }
 
-/// Returns the lengths of header and payload of the first frame in `bytes`, or `Err` with the number of
-/// bytes that are needed.
+/// Returns the lengths of header and payload of the first frame in `bytes`, or `Err` with the
+/// number of bytes that are needed.
 fn parse(index: usize, bytes: &[u8]) -> Result<Result<(usize, u64), HeaderError>, usize> {
     let (offset, width) = [(0, 1), (0, 2), (0, 0), (1, 0), (2, 2), (0, 3), (0, 1)][index];
     if width == 0 {
@@ -139,21 +145,21 @@ fn parse(index: usize, bytes: &[u8]) -> Result<Result<(usize, u64), HeaderError>
 struct Summed;
 
 #[derive(Clone, Copy, Default)]
-struct Sum(u8);
+struct Sum(u16);
 
 impl Trailer for Sum {
-    const MAX_LEN: usize = 1;
+    const MAX_LEN: usize = 2;
 
     fn update(&mut self, bytes: &[u8]) {
         self.0 = self.0.wrapping_add(sum(bytes));
     }
 
     fn write(&self, out: &mut [u8]) {
-        out.copy_from_slice(&[self.0]);
+        out.copy_from_slice(&self.0.to_be_bytes());
     }
 
     fn matches(&self, received: &[u8]) -> bool {
-        received == [self.0]
+        received == self.0.to_be_bytes()
     }
 }
 
@@ -180,7 +186,8 @@ impl Format for Summed {
     }
 }
 
-/// The formats of one type, so that one can replace another, with a limit that can be set or without one.
+/// The formats of one type, so that one can replace another, with a limit that can be set or
+/// without one.
 trait Family: Format + Clone + std::fmt::Debug + PartialEq {
     /// Makes the format of this index, or another one if it is of another type.
     fn make(index: usize, limit: Option<u64>) -> Self;

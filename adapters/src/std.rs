@@ -453,10 +453,10 @@ macro_rules! reading {
             pending(self.read_frame())
         }
 
-        /// Bytes that are not framed, from where the last frame ended: a protocol upgrade, or content that a
-        /// frame announced. Take no more than belongs there: `raw().take(n)`. A payload that was not read to
-        /// its end is skipped first, in the time of its frame. With a [`Patience`](crate::Patience), each
-        /// read after that waits as long as between frames.
+        /// Bytes that are not framed, from where the last frame ended: a protocol upgrade, or content
+        /// that a frame announced. Take no more than belongs there: `raw().take(n)`. A payload that
+        /// was not read to its end is skipped first, in the time of its frame. With a
+        /// [`Patience`](crate::Patience), each read after that waits as long as between frames.
         pub fn raw(&mut self) -> Raw<'_, S, F, B> {
             self.decoder.discard();
             Raw { io: &mut self.io, decoder: &mut self.decoder, timer: &mut self.timer }

@@ -97,7 +97,7 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
             if wanted > self.store.as_ref().len() || wanted <= self.ring.end() {
                 return Phase::Undecided;
             }
-            self.state = if is_accepted { State::Frame { wanted } } else { State::Header { wanted } };
+            self.state = State::awaiting(wanted, is_accepted);
         }
     }
 
@@ -171,8 +171,7 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
             return;
         }
         self.ring.append(self.store.as_mut(), chunk);
-        self.state =
-            if is_accepted { State::Frame { wanted: total } } else { State::Header { wanted: total } };
+        self.state = State::awaiting(total, is_accepted);
         *chunk = &[];
     }
 

@@ -79,6 +79,14 @@ enum State<T> {
     Skipping { left: Left },
 }
 
+impl<T> State<T> {
+    /// A frame that is awaited up to `wanted`. Its length is accepted, or not known yet.
+    #[inline(always)]
+    fn awaiting(wanted: usize, is_accepted: bool) -> Self {
+        if is_accepted { Self::Frame { wanted } } else { Self::Header { wanted } }
+    }
+}
+
 /// Incremental decoder of length-prefixed frames over a fixed store.
 ///
 /// `F` is the wire format, `S` the store: an array, a lent `&'static mut [u8]`, a `Box<[u8]>`. A

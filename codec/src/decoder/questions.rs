@@ -28,7 +28,8 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
                     }
                 }
             }
-            State::Streaming { left, .. } => self.missing_of_payload(left.0),
+            State::Streaming { .. } if have > 0 => 0,
+            State::Streaming { left, .. } => clamp(left.0),
             State::Ending { .. } => self.format.trailer_len().saturating_sub(have),
             State::Skipping { left } => clamp(left.0),
         }

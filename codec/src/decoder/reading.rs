@@ -1,6 +1,6 @@
 //! Reading straight into the store: a reader fills what is free, and frames are taken out.
 
-use super::rule::{Found, clamp, split};
+use super::rule::{Found, split};
 use super::{Decoder, State};
 use crate::error::{DecodeError, FilledError};
 use crate::format::{Format, Trailer};
@@ -201,11 +201,5 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
             self.ring.move_all(store);
             self.state = State::Between;
         }
-    }
-
-    /// Returns how many bytes of a streamed payload are missing until there is something to take.
-    #[inline]
-    pub(super) fn missing_of_payload(&self, left: u64) -> usize {
-        if self.ring.is_empty() { clamp(left) } else { 0 }
     }
 }

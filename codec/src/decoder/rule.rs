@@ -108,7 +108,7 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     fn want(&mut self, total: usize, is_accepted: bool) {
         self.make_room(total);
         let wanted = self.ring.start().wrapping_add(total);
-        self.state = if is_accepted { State::Frame { wanted } } else { State::Header { wanted } };
+        self.state = State::awaiting(wanted, is_accepted);
     }
 
     /// Moves a partial frame to the front of the store if `total` bytes of it would cross the end. It

@@ -46,7 +46,11 @@ pub fn compare<F: Format + Clone, S: Store + Clone>(
             let mut frames = quick.frames(&mut quick_chunk);
             (0..count).all(|_| same_frame(&frames.next(), &rule.__frame_by_rule(&mut rule_chunk), chunk))
         }
-        Call::TakeFrame => same_frame(&quick.take_frame(), &rule.__frame_by_rule(&mut nothing), chunk),
+        Call::TakeFrame => {
+            let taken = quick.take_frame();
+            same_frame(&taken, &rule.__frame_by_rule(&mut nothing), chunk)
+                && decoder.peek_frame() == taken.unwrap_or(None)
+        }
         Call::NextEvent | Call::TakeEvent if is_mid_payload(decoder) => return Ok(()),
         Call::NextEvent => {
             same_event(&quick.next_event(&mut quick_chunk), &rule.__event_by_rule(&mut rule_chunk), chunk)

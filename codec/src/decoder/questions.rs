@@ -98,6 +98,21 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
         }
     }
 
+    /// Returns how many bytes of a payload that is returned in pieces are still to be taken: at its
+    /// beginning its length, outside such a payload 0.
+    pub fn left(&self) -> u64 {
+        match self.state {
+            State::Streaming { left, .. } => left.0,
+            _ => 0,
+        }
+    }
+
+    /// Returns true inside a frame that is returned in pieces, from its header to its end: the next
+    /// event is one of its pieces, or its end.
+    pub fn is_streaming(&self) -> bool {
+        matches!(self.state, State::Streaming { .. } | State::Ending { .. })
+    }
+
     /// Returns how many bytes are buffered.
     pub fn buffered(&self) -> usize {
         self.ring.len()

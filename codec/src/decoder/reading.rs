@@ -1,11 +1,11 @@
 //! Reading straight into the store: a reader fills what is free, and frames are taken out.
 
-use super::rule::{Found, split};
+use super::rule::{Found, clamp, split};
 use super::{Decoder, State};
 use crate::error::{DecodeError, FilledError};
 use crate::format::{Format, Trailer};
 use crate::frame::{Event, Frame, Status};
-use crate::prefix::{Prefix, inspect};
+use crate::prefix::{Prefix, inspect, is_intact};
 use crate::store::Store;
 
 impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
@@ -148,6 +148,64 @@ impl<F: Format, S: Store + ?Sized> Decoder<F, S> {
     /// outside such a payload. Whether a trailer is right, `Event::End` tells.
     pub fn take_payload(&mut self, max: usize) -> &[u8] {
         self.next_piece(&mut &[][..], max).unwrap_or_default()
+    }
+
+    /// Lends the frame that [`take_frame`](Self::take_frame) would return, and leaves it in the store.
+    /// Returns `None` if none is whole.
+    ///
+    /// A caller can look at a frame and skip it, or return it from a loop, which a frame that was
+    /// taken does not allow: it borrows the decoder.
+    ///
+    /// ```
+    /// use ringframe::formats::U8;
+    /// use ringframe::{DecodeError, Decoder, Frame};
+    ///
+    /// /// Returns the next frame that is not empty: an empty one only keeps the link alive.
+    /// fn next_message(decoder: &mut Decoder<U8, [u8; 16]>) -> Result<Option<Frame<'_>>, DecodeError> {
+    ///     while decoder.peek_frame().is_some_and(|frame| frame.is_empty()) {
+    ///         decoder.take_frame()?;
+    ///     }
+    ///     decoder.take_frame()
+    /// }
+    ///
+    /// let mut decoder = Decoder::new(U8, [0; 16]);
+    /// decoder.space()[..5].copy_from_slice(b"\0\0\x02hi");
+    /// decoder.filled(5)?;
+    /// assert_eq!(next_message(&mut decoder)?.unwrap().payload(), b"hi");
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn peek_frame(&self) -> Option<Frame<'_>> {
+        if self.known_missing() > 0 || self.is_in_payload() {
+            return None;
+        }
+        let bytes = self.buffered_bytes();
+        match inspect(&self.format, bytes, self.whole_limit()) {
+            Prefix::Complete { header, payload } => {
+                let len = header.wrapping_add(payload).wrapping_add(self.format.trailer_len());
+                let is_intact = is_intact(&self.format, bytes, header, payload);
+                bytes.get(..len).filter(|_| is_intact).map(|frame| Frame::of(frame, header, payload))
+            }
+            _ => None,
+        }
+    }
+
+    /// Lends what is buffered of a payload that is returned in pieces, and leaves it in the store. Take it
+    /// by [`take_payload`](Self::take_payload). It is empty outside such a payload.
+    #[must_use]
+    pub fn peek_payload(&self) -> &[u8] {
+        match self.state {
+            State::Streaming { left, .. } => split(self.buffered_bytes(), clamp(left.0)).0,
+            _ => &[],
+        }
+    }
+
+    /// Lends what is buffered outside of a payload, as far as it is in one piece, and leaves it in the store.
+    /// Take it by [`take_unframed`](Self::take_unframed). It is empty inside a payload that is returned in
+    /// pieces.
+    #[must_use]
+    pub fn peek_unframed(&self) -> &[u8] {
+        if self.is_in_payload() { &[] } else { self.buffered_bytes() }
     }
 
     /// Returns the lengths of header and payload of the frame at the front of the store, if it is

@@ -188,6 +188,33 @@ fn unframed_returns_bytes_as_they_come() {
 }
 
 #[test]
+fn peek_frame_leaves_the_frame() {
+    let mut decoder = Decoder::new(U_8, [0; 16]);
+    assert_eq!(decoder.peek_frame(), None);
+    decoder.space()[..5].copy_from_slice(b"\x02hi\x09p");
+    decoder.filled(5).unwrap();
+    assert_eq!(decoder.peek_frame().unwrap().payload(), b"hi");
+    assert_eq!(decoder.peek_frame(), decoder.clone().take_frame().unwrap());
+    decoder.take_frame().unwrap();
+    assert_eq!(decoder.peek_frame(), None, "the next is not whole");
+}
+
+#[test]
+fn left_and_peek_payload_tell_of_a_payload_in_pieces() {
+    let mut decoder = Decoder::new(U_8.with_limit(100), [0; 4]);
+    let mut chunk = &b"\x09ab"[..];
+    decoder.next_event(&mut chunk).unwrap();
+    assert_eq!((decoder.left(), decoder.is_streaming()), (9, true));
+    decoder.space()[..2].copy_from_slice(chunk);
+    decoder.filled(2).unwrap();
+    assert_eq!((decoder.peek_payload(), decoder.left()), (&b"ab"[..], 9));
+    decoder.take_payload(1);
+    assert_eq!((decoder.peek_payload(), decoder.left()), (&b"b"[..], 8));
+    decoder.discard();
+    assert_eq!((decoder.peek_payload(), decoder.left(), decoder.is_streaming()), (&b""[..], 0, false));
+}
+
+#[test]
 fn take_unframed_returns_what_is_buffered_first() {
     let mut decoder = Decoder::new(U_8, [0; 16]);
     read(&mut decoder, b"\x09part");

@@ -683,6 +683,20 @@ impl<'s, F: Family> Model<'s, F> {
             _ => self.frame_left() > self.buffered() as u64,
         };
         assert_eq!(decoder.is_mid_frame(), is_mid_frame, "after {op:?}");
+        let (left, is_streaming) = match self.mode {
+            Mode::Payload { left, .. } => (left, true),
+            _ => (0, false),
+        };
+        assert_eq!((decoder.left(), decoder.is_streaming()), (left, is_streaming), "after {op:?}");
+        let buffered = &self.stream[self.at..self.fed];
+        let payload = left.min(buffered.len() as u64) as usize;
+        assert_eq!(decoder.peek_payload(), &buffered[..payload], "after {op:?}");
+        let unframed = decoder.peek_unframed();
+        assert!(buffered.starts_with(unframed), "after {op:?}");
+        let has_unframed = self.mode == Mode::Frame && !buffered.is_empty();
+        assert_eq!(!unframed.is_empty(), has_unframed, "after {op:?}");
+        let mut copy = decoder.clone();
+        assert_eq!(decoder.peek_frame(), copy.take_frame().unwrap_or(None), "after {op:?}");
         let is_large = self.mode == Mode::Frame
             && self.missing() == 0
             && matches!(self.front(self.fed), Front::Large { .. });

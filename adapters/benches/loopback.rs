@@ -98,7 +98,7 @@ mod blocking {
         let payload = load.payload();
         let mut writer = ringframe_io::std::Writer::with_capacity(stream, FORMAT, BUFFER)?;
         for _ in 0..load.frames {
-            writer.push(&[], black_box(&payload))?;
+            writer.push(black_box(&payload))?;
         }
         Ok(writer.flush()?)
     }
@@ -108,17 +108,17 @@ mod blocking {
         let mut reader = ringframe_io::std::Reader::with_capacity(stream, FORMAT, BUFFER)?;
         let mut sum = 0;
         if load.payload + 4 <= BUFFER {
-            while let Some(frame) = reader.read_frame()? {
+            while let Some(frame) = reader.next_frame()? {
                 sum += look(frame.payload());
             }
             return Ok(sum);
         }
         let mut whole = Vec::new();
-        while let Some(incoming) = reader.read()? {
+        while let Some(incoming) = reader.next_incoming()? {
             sum += match incoming {
                 Incoming::Frame(frame) => look(frame.payload()),
                 Incoming::Large(mut payload) => {
-                    whole.resize(usize::try_from(payload.len())?, 0);
+                    whole.resize(usize::try_from(payload.left())?, 0);
                     payload.read_exact(&mut whole)?;
                     look(&whole)
                 }
@@ -198,22 +198,22 @@ mod tasks {
         let payload = load.payload();
         let mut writer = ringframe_io::tokio::Writer::with_capacity(stream, FORMAT, BUFFER)?;
         for _ in 0..load.frames {
-            writer.push(&[], black_box(&payload)).await?;
+            writer.push(black_box(&payload)).await?;
         }
-        Ok(writer.shutdown().await?)
+        Ok(writer.close().await?)
     }
 
     async fn ours_receives(stream: impl AsyncRead + Unpin, load: Load) -> Result<u64> {
         let mut reader = ringframe_io::tokio::Reader::with_capacity(stream, FORMAT, BUFFER)?;
         let mut sum = 0;
         if load.payload + 4 <= BUFFER {
-            while let Some(frame) = reader.read_frame().await? {
+            while let Some(frame) = reader.next_frame().await? {
                 sum += look(frame.payload());
             }
             return Ok(sum);
         }
         let mut whole = Vec::new();
-        while let Some(event) = reader.read_event().await? {
+        while let Some(event) = reader.next_event().await? {
             match event {
                 Event::Frame(frame) => sum += look(frame.payload()),
                 Event::Begin { .. } => whole.clear(),
@@ -386,8 +386,8 @@ impl Options {
 }
 
 fn run(options: &Options) -> Result<()> {
-    // The last two: a frame that fills the buffer exactly, and one that goes past it.
-    const PAYLOADS: [usize; 4] = [16, 1024, BUFFER - 4, BUFFER];
+    // The last is a frame that goes past the buffer.
+    const PAYLOADS: [usize; 4] = [16, 1024, 16 * 1024, BUFFER];
     let mut short = 0;
 
     options.table("threads", "BufReader and BufWriter by hand", 1);

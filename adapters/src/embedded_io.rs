@@ -1,13 +1,17 @@
 //! Any [`embedded_io::Read`] and [`embedded_io::Write`], without `std` and without an allocator: the
-//! stores are the user's, arrays or lent slices.
+//! stores are the caller's, arrays or lent slices.
 //!
-//! What is there behaves as its namesake in the module `std`. What differs:
-//! - embedded-io has no "would block". The `try_` methods ask [`ReadReady`] and [`WriteReady`] first, and say
+//! The methods behave as their namesakes in the module `std`. What differs:
+//! - embedded-io has no "would block". The `try_` methods ask [`ReadReady`] and [`WriteReady`](::embedded_io::WriteReady) first, and say
 //!   `Pending` with all state kept.
-//! - `Interrupted` is retried. After any other error, a time-out say, the next call goes on where this one stopped.
+//! - `Interrupted` is retried. After any other error, for example a time-out, the next call goes on where this one
+//!   stopped.
 //! - Flushing can take long: until a serial line is idle, or a peer has acknowledged. [`Writer::drain`] hands over
 //!   what is queued and leaves it at that.
-//! - There is no clock: a user that has one keeps its own time, and asks `decoder().is_mid_frame()`.
+//! - There is no clock. A caller that has one passes it to [`Reader::next_frame_within`], where the transport has
+//!   [`ReadReady`].
+//! - A transport has no end of its own for one direction, so [`Writer::close`](crate::std::Writer::close) is missing:
+//!   flush, then close the socket.
 //!
 //! ```
 //! use embedded_io::Read;
@@ -35,7 +39,7 @@
 //!     Decoder::new(format, [0; 64]),
 //!     Encoder::new(format, [0; 32]),
 //! );
-//! while let Some(incoming) = link.read()? {
+//! while let Some(incoming) = link.next_incoming()? {
 //!     let mut begins = [0; 1];
 //!     match incoming {
 //!         Incoming::Frame(frame) => frame.payload().read(&mut begins)?,
@@ -48,25 +52,100 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
-use core::task::Poll;
+use ::embedded_io::{ErrorType, ReadReady};
+use ringframe::{Format, Frame, Store};
 
-use ::embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
-use ringframe::{Decoder, EncodeError, Encoder, Event, Format, Frame, Status, Store};
+use crate::embedded;
+use crate::reader::{Bare, Carries, PayloadReader as Payload, Unframed as Bytes};
+use crate::time::Time;
+use crate::{ReadError, WriteError};
 
-use crate::access::{access, large};
-use crate::embedded::{self, adapter, reading, writing};
-use crate::{ReadError, WriteError, incoming, outgoing};
+mod reader;
+mod writer;
 
-macro_rules! wait {
-    ($call:expr) => {
-        $call
-    };
+/// Reads frames from `R`. `B` is the decoder's store.
+pub type Reader<R, F, B> = crate::reader::Reader<Bare<R>, F, B, Blocking>;
+
+/// Writes frames to `W`. `B` is the encoder's store.
+pub type Writer<W, F, B> = crate::writer::Writer<W, F, B, Blocking>;
+
+/// Both over one transport. `D` is the decoder's store, `E` the encoder's.
+pub type Framed<S, F, D, E = D> = crate::reader::Reader<Writer<S, F, E>, F, D, Blocking>;
+
+/// What [`Reader::next_incoming`] found.
+pub type Incoming<'r, C, F, B> = crate::reader::Incoming<'r, C, F, B, Blocking>;
+
+/// The payload of a frame larger than the store, as [`Read`](::embedded_io::Read).
+pub type PayloadReader<'r, C, F, B> = Payload<'r, C, F, B, Blocking>;
+
+/// A frame, and the writer to answer it with: see [`Framed::next_request`].
+pub type Request<'r, S, F, E> = (Frame<'r>, &'r mut Writer<S, F, E>);
+
+/// Bytes that are not framed, as [`Read`](::embedded_io::Read).
+pub type Unframed<'r, C, F, B> = Bytes<'r, C, F, B, Blocking>;
+
+/// The payload of a frame of announced length, as [`Write`](::embedded_io::Write).
+pub type PayloadWriter<'w, W, F, B> = crate::writer::PayloadWriter<'w, W, F, B, Blocking>;
+
+/// What these adapters remember of time: nothing. It tells them from those of other modules.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocking;
+
+impl<S> Time<S> for Blocking {
+    const NEW: Self = Self;
 }
 
-macro_rules! cancel_safe {
-    ($why:literal) => {
-        ""
-    };
+impl<S, F: Format, D, E> Framed<S, F, D, E> {
+    /// Makes a half for each direction. `split` makes two of the transport, as its own method of that name most
+    /// often does: `link.split(|socket| socket.split())`.
+    pub fn split<R, W>(self, split: impl FnOnce(S) -> (R, W)) -> (Reader<R, F, D>, Writer<W, F, E>) {
+        let (io, decoder, encoder) = self.into_parts();
+        let (read, write) = split(io);
+        (Reader::new(read, decoder), Writer::new(write, encoder))
+    }
+
+    /// Puts two halves together again. `join` makes one transport of theirs.
+    pub fn join<R, W>(
+        reader: Reader<R, F, D>,
+        writer: Writer<W, F, E>,
+        join: impl FnOnce(R, W) -> S,
+    ) -> Self {
+        let (read, decoder) = reader.into_parts();
+        let (write, encoder) = writer.into_parts();
+        Self::new(join(read, write), decoder, encoder)
+    }
 }
 
-adapter!();
+/// The errors are those of reading frames. The transport's own, `'static`, is in [`ReadError::Io`].
+impl<C: Carries<Io: ErrorType>, F: Format, B> ErrorType for Payload<'_, C, F, B, Blocking>
+where
+    <C::Io as ErrorType>::Error: 'static,
+{
+    type Error = ReadError<<C::Io as ErrorType>::Error>;
+}
+
+impl<C: Carries<Io: ErrorType>, F: Format, B> ErrorType for Bytes<'_, C, F, B, Blocking>
+where
+    <C::Io as ErrorType>::Error: 'static,
+{
+    type Error = ReadError<<C::Io as ErrorType>::Error>;
+}
+
+impl<W: ErrorType, F: Format, B> ErrorType for crate::writer::PayloadWriter<'_, W, F, B, Blocking>
+where
+    W::Error: 'static,
+{
+    type Error = WriteError<W::Error>;
+}
+
+/// What is buffered, and the end of the payload, can be had without waiting.
+impl<C: Carries<Io: ReadReady>, F: Format, B: Store> ReadReady for Payload<'_, C, F, B, Blocking>
+where
+    <C::Io as ErrorType>::Error: 'static,
+{
+    fn read_ready(&mut self) -> Result<bool, Self::Error> {
+        let is_at_hand = !self.reader.decoder.is_streaming() || self.reader.decoder.missing() == 0;
+        let io = self.reader.carrier.io();
+        Ok(is_at_hand || embedded::ready(io.read_ready()).map_err(ReadError::Io)?)
+    }
+}

@@ -1,9 +1,13 @@
 //! Any [`embedded_io_async::Read`] and [`embedded_io_async::Write`], without `std` and without an
-//! allocator: embassy's sockets and serial ports. The stores are the user's, arrays or lent slices.
+//! allocator: embassy's sockets and serial ports. The stores are the caller's, arrays or lent slices.
 //!
-//! It has what the module `embedded_io` has, with `.await`; also there is no clock: put a time-out around a call,
-//! and ask `decoder().is_mid_frame()` whether a frame had begun. Flushing can take long, too: that of embassy-net waits
-//! until the peer has acknowledged everything. [`Writer::drain`] hands over what is queued and leaves it at that.
+//! The methods behave as their namesakes in the module `std`, with `.await`. What differs:
+//! - There is no clock: put a time-out around a call, and ask `decoder().is_mid_frame()` whether a frame had begun.
+//! - Flushing can take long. That of embassy-net waits until the peer has acknowledged everything. [`Writer::drain`]
+//!   hands over what is queued and leaves it at that.
+//! - A transport has no end of its own for one direction, so [`Writer::close`](crate::std::Writer::close) is missing:
+//!   flush, then close the socket.
+//! - After `Interrupted` a call yields to other tasks, then goes on.
 //!
 //! # What a dropped future leaves behind
 //! Calls can be dropped half-way, by a time-out or a `select`, as long as the transport's own can: "cancel-safe"
@@ -13,7 +17,7 @@
 //! - Reading is cancel-safe: a byte that was read is kept for the next call.
 //! - Writing is, by way of the store: a frame is queued whole or not at all, and what was not sent stays queued.
 //! - A frame larger than the store goes out past it, from the caller's own memory, which a dropped call can't send
-//!   the rest of. So half-way through it the writer refuses every other frame with [`EncodeError::MidPayload`], until
+//!   the rest of. So half-way through it the writer refuses every other frame with [`EncodeError::MidPayload`](ringframe::EncodeError::MidPayload), until
 //!   [`Writer::resume`] has written the missing bytes.
 //!
 //! ```
@@ -30,12 +34,12 @@
 //!         Decoder::new(formats::U16_BE, [0; 512]),
 //!         Encoder::new(formats::U16_BE, [0; 512]),
 //!     );
-//!     while let Some(frame) = link.read_frame().await? {
+//!     while let Some(frame) = link.next_frame().await? {
 //!         let mut reply = [0; 510];
 //!         let n = frame.payload().len();
 //!         reply[..n].copy_from_slice(frame.payload());
 //!         reply.make_ascii_uppercase();
-//!         link.push(&[], &reply[..n]).await?;
+//!         link.push(&reply[..n]).await?;
 //!         if !link.is_ready() {
 //!             link.drain().await?; // the replies to all requests that came together leave together
 //!         }
@@ -61,25 +65,100 @@
 //! # assert_eq!(socket.1, b"\0\x05HELLO\0\x02HI");
 //! ```
 
-use core::task::Poll;
+use ::embedded_io_async::{ErrorType, ReadReady};
+use ringframe::{Format, Frame, Store};
 
-use ::embedded_io_async::{ErrorType, Read, ReadReady, Write, WriteReady};
-use ringframe::{Decoder, EncodeError, Encoder, Event, Format, Frame, Status, Store};
+use crate::embedded;
+use crate::reader::{Bare, Carries, PayloadReader as Payload, Unframed as Bytes};
+use crate::time::Time;
+use crate::{ReadError, WriteError};
 
-use crate::access::{access, large};
-use crate::embedded::{self, adapter, reading, writing};
-use crate::{ReadError, WriteError, incoming, outgoing};
+mod reader;
+mod writer;
 
-macro_rules! wait {
-    ($call:expr) => {
-        $call.await
-    };
+/// Reads frames from `R`. `B` is the decoder's store.
+pub type Reader<R, F, B> = crate::reader::Reader<Bare<R>, F, B, Tasks>;
+
+/// Writes frames to `W`. `B` is the encoder's store.
+pub type Writer<W, F, B> = crate::writer::Writer<W, F, B, Tasks>;
+
+/// Both over one transport. `D` is the decoder's store, `E` the encoder's.
+pub type Framed<S, F, D, E = D> = crate::reader::Reader<Writer<S, F, E>, F, D, Tasks>;
+
+/// What [`Reader::next_incoming`] found.
+pub type Incoming<'r, C, F, B> = crate::reader::Incoming<'r, C, F, B, Tasks>;
+
+/// The payload of a frame larger than the store, as [`Read`](::embedded_io_async::Read).
+pub type PayloadReader<'r, C, F, B> = Payload<'r, C, F, B, Tasks>;
+
+/// A frame, and the writer to answer it with: see [`Framed::next_request`].
+pub type Request<'r, S, F, E> = (Frame<'r>, &'r mut Writer<S, F, E>);
+
+/// Bytes that are not framed, as [`Read`](::embedded_io_async::Read).
+pub type Unframed<'r, C, F, B> = Bytes<'r, C, F, B, Tasks>;
+
+/// The payload of a frame of announced length, as [`Write`](::embedded_io_async::Write).
+pub type PayloadWriter<'w, W, F, B> = crate::writer::PayloadWriter<'w, W, F, B, Tasks>;
+
+/// What these adapters remember of time: nothing. It tells them from those of other modules.
+#[derive(Clone, Copy, Debug)]
+pub struct Tasks;
+
+impl<S> Time<S> for Tasks {
+    const NEW: Self = Self;
 }
 
-macro_rules! cancel_safe {
-    ($why:literal) => {
-        concat!("Cancel-safe: ", $why)
-    };
+impl<S, F: Format, D, E> Framed<S, F, D, E> {
+    /// Makes a half for each direction. `split` makes two of the transport, as its own method of that name most
+    /// often does: `link.split(|socket| socket.split())`.
+    pub fn split<R, W>(self, split: impl FnOnce(S) -> (R, W)) -> (Reader<R, F, D>, Writer<W, F, E>) {
+        let (io, decoder, encoder) = self.into_parts();
+        let (read, write) = split(io);
+        (Reader::new(read, decoder), Writer::new(write, encoder))
+    }
+
+    /// Puts two halves together again. `join` makes one transport of theirs.
+    pub fn join<R, W>(
+        reader: Reader<R, F, D>,
+        writer: Writer<W, F, E>,
+        join: impl FnOnce(R, W) -> S,
+    ) -> Self {
+        let (read, decoder) = reader.into_parts();
+        let (write, encoder) = writer.into_parts();
+        Self::new(join(read, write), decoder, encoder)
+    }
 }
 
-adapter!(async);
+/// The errors are those of reading frames. The transport's own, `'static`, is in [`ReadError::Io`].
+impl<C: Carries<Io: ErrorType>, F: Format, B> ErrorType for Payload<'_, C, F, B, Tasks>
+where
+    <C::Io as ErrorType>::Error: 'static,
+{
+    type Error = ReadError<<C::Io as ErrorType>::Error>;
+}
+
+impl<C: Carries<Io: ErrorType>, F: Format, B> ErrorType for Bytes<'_, C, F, B, Tasks>
+where
+    <C::Io as ErrorType>::Error: 'static,
+{
+    type Error = ReadError<<C::Io as ErrorType>::Error>;
+}
+
+impl<W: ErrorType, F: Format, B> ErrorType for crate::writer::PayloadWriter<'_, W, F, B, Tasks>
+where
+    W::Error: 'static,
+{
+    type Error = WriteError<W::Error>;
+}
+
+/// What is buffered, and the end of the payload, can be had without waiting.
+impl<C: Carries<Io: ReadReady>, F: Format, B: Store> ReadReady for Payload<'_, C, F, B, Tasks>
+where
+    <C::Io as ErrorType>::Error: 'static,
+{
+    fn read_ready(&mut self) -> Result<bool, Self::Error> {
+        let is_at_hand = !self.reader.decoder.is_streaming() || self.reader.decoder.missing() == 0;
+        let io = self.reader.carrier.io();
+        Ok(is_at_hand || embedded::ready(io.read_ready()).map_err(ReadError::Io)?)
+    }
+}

@@ -1,101 +1,150 @@
-//! What the readers share: taking what a decoder has buffered where it is not a whole frame.
+//! Reading without I/O: where a transport is to read to, and what its answer means. All readers are loops
+//! around these functions.
+//!
+//! There are three loops, and each asks before it reads whether there is something to take:
+//!
+//! | to get | take | read to | then call |
+//! |---|---|---|---|
+//! | a frame or an event | `Decoder::poll` | `Decoder::space` | [`after_read`] |
+//! | some of a payload | [`take_payload`] | [`payload_space`] | [`after_payload_read`] |
+//! | unframed bytes | [`take_unframed`] | [`unframed_space`] | [`after_unframed_read`] |
 
-use ringframe::{DecodeError, Decoder, Event, FilledError, Format, HeaderError, MAX_HEADER, Store};
+use ringframe::{DecodeError, Decoder, Event, Format, Store};
 
+use crate::ReadError;
 use crate::copy::copy;
+use crate::error::Fault;
 
-/// A frame larger than the store, of which a reader hands out the payload.
-#[derive(Debug)]
-pub(crate) struct Large {
-    header: [u8; MAX_HEADER],
-    header_len: usize,
-    len: u64,
-    left: u64,
-    /// Whether the frame is complete, and its trailer right.
-    ended: bool,
+/// What a read was good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// So many bytes are where the caller wants them. 0 is the end of the payload, or of the stream.
+    Taken(usize),
+    /// Bytes arrived in the store: ask again what there is to take.
+    Stored,
+    /// The call was interrupted: make it again.
+    Interrupted,
 }
 
-impl Large {
-    /// Begins with the frame that is there. Returns `None` if it is to be taken whole.
-    pub(crate) fn begin<F: Format, B: Store>(
-        decoder: &mut Decoder<F, B>,
-    ) -> Result<Option<Self>, DecodeError> {
-        if !decoder.has_large_frame() {
-            return Ok(None);
+/// Judges a read into the decoder's space. `Taken(0)` is the end of the stream, between frames.
+pub(crate) fn after_read<F: Format, B: Store, E>(
+    decoder: &mut Decoder<F, B>,
+    result: Result<usize, E>,
+    fault: fn(&E) -> Fault,
+) -> Result<After, ReadError<E>> {
+    match result {
+        Ok(0) => {
+            decoder.end_of_input()?;
+            Ok(After::Taken(0))
         }
-        let Some(Event::Begin { header: bytes, payload }) = decoder.take_event()? else {
-            return Ok(None);
-        };
-        // The payload's reader needs the decoder, so the header can't be lent by it.
-        let mut header = [0; MAX_HEADER];
-        // A longer one was refused when the decoder was made, unless a `Format` says otherwise each
-        // time.
-        let room = header.get_mut(..bytes.len()).ok_or(DecodeError::Header(HeaderError::Inconsistent))?;
-        copy(room, bytes);
-        Ok(Some(Self { header, header_len: bytes.len(), len: payload, left: payload, ended: false }))
-    }
-
-    pub(crate) fn header(&self) -> &[u8] {
-        self.header.get(..self.header_len).unwrap_or_default()
-    }
-
-    pub(crate) const fn len(&self) -> u64 {
-        self.len
-    }
-
-    pub(crate) const fn left(&self) -> u64 {
-        self.left
-    }
-
-    pub(crate) const fn has_ended(&self) -> bool {
-        self.ended
-    }
-
-    /// Takes what is buffered of the payload, as far as there is room for it. Returns 0 once the
-    /// frame has ended.
-    pub(crate) fn take<F: Format, B: Store>(
-        &mut self,
-        decoder: &mut Decoder<F, B>,
-        buf: &mut [u8],
-    ) -> Result<usize, DecodeError> {
-        let n = copy(buf, decoder.take_payload(buf.len()));
-        self.left = self.left.saturating_sub(n as u64);
-        // Without a trailer the last byte is the end. With one, the call after it compares the
-        // trailer.
-        if self.left == 0 && (n == 0 || decoder.format().trailer_len() == 0) {
-            self.ended = matches!(decoder.take_event()?, Some(Event::End));
+        Ok(n) => {
+            decoder.filled(n)?;
+            Ok(After::Stored)
         }
-        Ok(n)
+        Err(error) => failed(error, fault),
     }
 }
 
-/// Takes what is buffered, without looking for frames in it, as far as there is room for it.
-pub(crate) fn take<F: Format, B: Store>(decoder: &mut Decoder<F, B>, buf: &mut [u8]) -> usize {
+fn failed<E>(error: E, fault: fn(&E) -> Fault) -> Result<After, ReadError<E>> {
+    match fault(&error) {
+        Fault::Interrupted => Ok(After::Interrupted),
+        Fault::CutOff => Err(ReadError::CutOff(error)),
+        Fault::Other => Err(ReadError::Io(error)),
+    }
+}
+
+/// Moves what is buffered of a payload to `buf`, which is not empty. Returns `Some(0)` at its end, and `None`
+/// if more must be read.
+pub(crate) fn take_payload<F: Format, B: Store>(
+    decoder: &mut Decoder<F, B>,
+    buf: &mut [u8],
+) -> Result<Option<usize>, DecodeError> {
+    let n = copy(buf, decoder.take_payload(buf.len()));
+    if n > 0 {
+        end_without_trailer(decoder)?;
+        return Ok(Some(n));
+    }
+    let has_ended = !decoder.is_streaming() || matches!(decoder.take_event()?, Some(Event::End));
+    Ok(has_ended.then_some(0))
+}
+
+/// Ends a payload whose last byte was taken, unless a trailer follows, which the next call compares.
+pub(crate) fn end_without_trailer<F: Format, B: Store>(
+    decoder: &mut Decoder<F, B>,
+) -> Result<(), DecodeError> {
+    if decoder.left() == 0 && decoder.format().trailer_len() == 0 {
+        decoder.take_event()?;
+    }
+    Ok(())
+}
+
+/// Returns where the next bytes of a payload are to be read to, of which none is buffered: straight to the
+/// caller, if that is at least as much as the store has room for.
+pub(crate) fn payload_space<'a, F: Format, B: Store>(
+    decoder: &'a mut Decoder<F, B>,
+    buf: &'a mut [u8],
+) -> &'a mut [u8] {
+    match direct(decoder, buf.len()) {
+        Some(len) => buf.get_mut(..len).unwrap_or_default(),
+        None => decoder.space(),
+    }
+}
+
+/// Returns how many bytes of a payload are read straight to a buffer of this length, if any.
+fn direct<F: Format, B: Store>(decoder: &Decoder<F, B>, len: usize) -> Option<usize> {
+    let left = usize::try_from(decoder.left()).unwrap_or(usize::MAX);
+    Some(len.min(left)).filter(|&len| len >= decoder.capacity())
+}
+
+/// Judges a read to [`payload_space`].
+pub(crate) fn after_payload_read<F: Format, B: Store, E>(
+    decoder: &mut Decoder<F, B>,
+    buf: &[u8],
+    result: Result<usize, E>,
+    fault: fn(&E) -> Fault,
+) -> Result<After, ReadError<E>> {
+    let n = match (result, direct(decoder, buf.len())) {
+        (Ok(n @ 1..), Some(offered)) if n > offered => {
+            return Err(ReadError::Overrun { claimed: n, offered });
+        }
+        (Ok(n @ 1..), Some(_)) => n,
+        (result, _) => return after_read(decoder, result, fault),
+    };
+    let mut arrived = buf.get(..n).unwrap_or_default();
+    decoder.next_event(&mut arrived)?;
+    end_without_trailer(decoder)?;
+    Ok(After::Taken(n))
+}
+
+/// Moves what is buffered to `buf`, without looking for frames in it. Returns how much that is.
+pub(crate) fn take_unframed<F: Format, B: Store>(decoder: &mut Decoder<F, B>, buf: &mut [u8]) -> usize {
     copy(buf, decoder.take_unframed(buf.len()))
 }
 
-/// Returns where the next unframed bytes are to be read to, while nothing is buffered: to where
-/// their reader wants them; but through the store, which skips it, as long as a payload that was
-/// not read has not ended.
-pub(crate) fn space<'a, F: Format, B: Store>(
+/// Returns where the next unframed bytes are to be read to, while nothing is buffered: straight to the
+/// caller. Only a payload that is skipped first goes through the store.
+pub(crate) fn unframed_space<'a, F: Format, B: Store>(
     decoder: &'a mut Decoder<F, B>,
     buf: &'a mut [u8],
 ) -> &'a mut [u8] {
     if decoder.is_mid_frame() { decoder.space() } else { buf }
 }
 
-/// Counts `n` bytes as read to [`space`] and returns how many of them are in a `buf` of that
-/// length.
-pub(crate) fn arrived<F: Format, B: Store>(
+/// Judges a read to [`unframed_space`]. `len` is the length of the caller's buffer.
+pub(crate) fn after_unframed_read<F: Format, B: Store, E>(
     decoder: &mut Decoder<F, B>,
-    buf: usize,
-    n: usize,
-) -> Result<usize, FilledError> {
-    if decoder.is_mid_frame() {
-        decoder.filled(n).map(|()| 0)
-    } else if n > buf {
-        Err(FilledError { filled: n, space: buf })
-    } else {
-        Ok(n)
+    len: usize,
+    result: Result<usize, E>,
+    fault: fn(&E) -> Fault,
+) -> Result<After, ReadError<E>> {
+    match result {
+        Ok(n @ 1..) if !decoder.is_mid_frame() => {
+            if n > len {
+                Err(ReadError::Overrun { claimed: n, offered: len })
+            } else {
+                Ok(After::Taken(n))
+            }
+        }
+        result => after_read(decoder, result, fault),
     }
 }

@@ -11,7 +11,7 @@
 //!     let (stream, _) = listener.accept()?;
 //!     tcp::Options::default().apply(&stream)?;
 //!     let mut link = Framed::with_capacity(stream, formats::U32_BE, 65536)?;
-//!     while let Some(frame) = link.read_frame()? {
+//!     while let Some(frame) = link.next_frame()? {
 //!         let reply = frame.payload().to_ascii_uppercase();
 //!         link.send(&reply)?;
 //!     }
@@ -21,9 +21,9 @@
 //! let stream = tcp::connect(address, &tcp::Options::default(), None)?;
 //! let mut link = Framed::with_capacity(stream, formats::U32_BE, 65536)?;
 //! link.send(b"hello")?;
-//! link.half_close()?; // nothing more from here; replies still come
-//! assert_eq!(link.read_frame()?.map(|frame| frame.payload().to_vec()), Some(b"HELLO".to_vec()));
-//! assert!(link.read_frame()?.is_none());
+//! link.close()?; // nothing more from here; replies still come
+//! assert_eq!(link.next_frame()?.map(|frame| frame.payload().to_vec()), Some(b"HELLO".to_vec()));
+//! assert!(link.next_frame()?.is_none());
 //! # server.join().unwrap().unwrap();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

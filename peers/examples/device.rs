@@ -67,7 +67,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let stream = tcp::connect(args.address, &tcp::Options::default(), Some(timeout))
         .map_err(|error| format!("can't connect to {}: {error}; is the device running?", args.address))?;
     let mut link = Link::with_capacity(stream, formats::U32_BE, RING)?;
-    link.set_patience(Patience { idle: Some(timeout), frame: Some(timeout), bytes_per_second: 0 });
+    link.set_patience(Patience::ENDLESS.with_idle(timeout).with_frame(timeout));
 
     let request = match args.command {
         Command::Ping => Request::Ping,
@@ -102,6 +102,6 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
 fn ask<'l>(link: &'l mut Link, request: &Request) -> Result<Reply<'l>, Box<dyn Error>> {
     link.push_message(request)?;
     link.flush()?;
-    let frame = link.read_frame()?.ok_or("the device closed the connection")?;
+    let frame = link.next_frame()?.ok_or("the device closed the connection")?;
     Ok(frame.message()?)
 }

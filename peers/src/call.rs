@@ -297,7 +297,7 @@ impl Sender<'_> {
             self.state.changed.notified().await;
         }
         // The peer may be gone already; the receiver says what that means.
-        if self.writer.shutdown().await.is_ok() {
+        if self.writer.close().await.is_ok() {
             let sent = self.state.sent.get();
             self.output.say(Verbosity::Verbose, || format!("half-closed after {}", count(sent, "message")));
         }
@@ -307,7 +307,7 @@ impl Sender<'_> {
     async fn send_all(&mut self) -> Result<(), Unsent> {
         loop {
             let Some(message) = self.next().await? else { break };
-            match self.writer.push(&self.fields, &message).await {
+            match self.writer.push_with(&self.fields, &[&message]).await {
                 Err(WriteError::Encode(error)) => {
                     let number = self.state.sent.get() + 1;
                     let message = format!("message {number}: {error}");
@@ -378,7 +378,7 @@ impl Receiver<'_> {
             let event = tokio::select! {
                 biased;
                 () = &mut afterwards => return Ok(()),
-                event = self.reader.read_event() => event,
+                event = self.reader.next_event() => event,
             };
             let event = match event {
                 Ok(Some(event)) => event,
@@ -429,7 +429,9 @@ impl Receiver<'_> {
         }
         let (got, of) = (self.state.received.get(), self.state.expected_now());
         let whom = match error {
-            ReadError::Io(_) => format!("{}: {got} of {of} replies came", self.address),
+            ReadError::Io(_) | ReadError::CutOff(_) => {
+                format!("{}: {got} of {of} replies came", self.address)
+            }
             _ => format!("{}: reply {}", self.address, got + 1),
         };
         Err(Failure::read(&whom, error))

@@ -10,11 +10,10 @@ use std::time::{Duration, SystemTime};
 
 use ringframe::{Limited, RuntimeFormat};
 use ringframe_io::tokio::{Reader, Writer};
-use ringframe_io::{ReadError, WriteError};
+use ringframe_io::{Patience, ReadError, WriteError};
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::timeout;
 
 use crate::file_wire::Hash;
 
@@ -210,7 +209,7 @@ pub(crate) async fn send<W: AsyncWrite + Unpin>(
         let next = if source.left() > 0 { Ok(start(source, pieces.take())) } else { Err(source) };
         let mut rest = &piece[..n];
         while !rest.is_empty() {
-            let n = writer.write_raw(rest).await?;
+            let n = writer.write_unframed(rest).await?;
             moved(n as u64);
             rest = &rest[n..];
         }
@@ -282,14 +281,28 @@ pub(crate) enum ReceiveError {
     Sink(io::Error),
 }
 
-/// Receives `left` bytes. `moved` hears of every byte that arrived. Also after an error all that arrived is
-/// written, unless that is what failed.
+/// Receives `left` bytes, and waits at most `allowed` for each piece of them. `moved` hears of every byte that
+/// arrived. Also after an error all that arrived is written, unless that is what failed.
 pub(crate) async fn receive<R: AsyncRead + Unpin>(
+    reader: &mut Reader<R, Limited<RuntimeFormat>, Box<[u8]>>,
+    sink: Sink,
+    left: u64,
+    pieces: &mut Pieces,
+    allowed: Duration,
+    moved: impl FnMut(u64),
+) -> Result<Sink, ReceiveError> {
+    let usual = reader.patience();
+    reader.set_patience(Patience::ENDLESS.with_idle(allowed));
+    let received = receive_all(reader, sink, left, pieces, moved).await;
+    reader.set_patience(usual);
+    received
+}
+
+async fn receive_all<R: AsyncRead + Unpin>(
     reader: &mut Reader<R, Limited<RuntimeFormat>, Box<[u8]>>,
     sink: Sink,
     mut left: u64,
     pieces: &mut Pieces,
-    allowed: Duration,
     mut moved: impl FnMut(u64),
 ) -> Result<Sink, ReceiveError> {
     type Writing = JoinHandle<(Sink, Vec<u8>, io::Result<()>)>;
@@ -322,10 +335,10 @@ pub(crate) async fn receive<R: AsyncRead + Unpin>(
         let room = &mut free[..max];
         let wants = max > 0 && trouble.is_none();
         let came = async {
-            match timeout(allowed, reader.read_raw(room)).await {
-                Ok(Ok(0)) => Err(ReceiveError::Short { missing: left }),
-                Ok(result) => result.map_err(ReceiveError::Read),
-                Err(_) => Err(ReceiveError::Silent { allowed }),
+            match reader.unframed().read(room).await.map_err(ReadError::from) {
+                Ok(0) => Err(ReceiveError::Short { missing: left }),
+                Err(ReadError::Idle { allowed }) => Err(ReceiveError::Silent { allowed }),
+                result => result.map_err(ReceiveError::Read),
             }
         };
         let written = async {

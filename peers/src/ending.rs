@@ -1,7 +1,7 @@
 //! How a link ended, as far as one side of it can see: the one place for the words that servers and clients have for
 //! it, and for the exit codes.
 
-use std::error::Error;
+use std::fmt::Display;
 use std::io;
 
 use ringframe_io::noise::LinkError;
@@ -25,6 +25,8 @@ pub(crate) enum Ending {
     Reset,
     /// Nothing comes any more, whether or not the peer is still there.
     Silent,
+    /// The system found that nothing comes any more: the peer, or the way to it, is gone.
+    Unreachable,
     /// What comes, or is taken, does so too slowly.
     TooSlow,
     /// What came can't be a frame.
@@ -46,7 +48,7 @@ impl Ending {
             Self::Left => "open, and left",
             Self::InsideFrame => "closed inside a frame",
             Self::Reset => "reset",
-            Self::Silent => "silent",
+            Self::Silent | Self::Unreachable => "silent",
             Self::TooSlow => "too slow",
             Self::BrokeProtocol => "broke the protocol",
             Self::Tampered => "tampered",
@@ -58,9 +60,13 @@ impl Ending {
     /// What a command exits with, unless everything was there that it asked for.
     pub(crate) const fn code(self) -> Code {
         match self {
-            Self::Closed | Self::HalfClosed | Self::Left | Self::Reset | Self::Silent | Self::TooSlow => {
-                Code::Connection
-            }
+            Self::Closed
+            | Self::HalfClosed
+            | Self::Left
+            | Self::Reset
+            | Self::Silent
+            | Self::Unreachable
+            | Self::TooSlow => Code::Connection,
             Self::InsideFrame | Self::BrokeProtocol => Code::Protocol,
             Self::Tampered | Self::CutOff => Code::Integrity,
             Self::Failed => Code::Other,
@@ -89,7 +95,7 @@ impl From<&io::Error> for Ending {
         match error.kind() {
             BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected => Self::Reset,
             // The system's own: unanswered keep-alive probes, or data, for so long.
-            TimedOut | HostUnreachable | NetworkUnreachable | NetworkDown => Self::Silent,
+            TimedOut | HostUnreachable | NetworkUnreachable | NetworkDown => Self::Unreachable,
             _ => Self::Failed,
         }
     }
@@ -102,7 +108,7 @@ impl From<&ReadError<io::Error>> for Ending {
             ReadError::Truncated(_) => Self::InsideFrame,
             ReadError::Idle { .. } => Self::Silent,
             ReadError::TooSlow { .. } => Self::TooSlow,
-            ReadError::Io(error) => error.into(),
+            ReadError::Io(error) | ReadError::CutOff(error) => error.into(),
             _ => Self::Failed,
         }
     }
@@ -111,22 +117,21 @@ impl From<&ReadError<io::Error>> for Ending {
 impl From<&WriteError<io::Error>> for Ending {
     fn from(error: &WriteError<io::Error>) -> Self {
         match error {
-            WriteError::Stalled { .. } => Self::TooSlow,
+            WriteError::Stalled { .. } | WriteError::NotFlushed { .. } => Self::TooSlow,
             WriteError::WriteZero => Self::Reset,
-            WriteError::Io(error) => error.into(),
+            WriteError::Io(error) | WriteError::NotQueued(error) => error.into(),
             _ => Self::Failed,
         }
     }
 }
 
 /// How a link ended, and what to say of it: the error's own words, and what the system's word for a dead peer means.
-pub(crate) fn of<'e, E: Error>(error: &'e E) -> (Ending, String)
+pub(crate) fn of<'e, E: Display>(error: &'e E) -> (Ending, String)
 where
     Ending: From<&'e E>,
 {
     let ending = Ending::from(error);
-    // Where a time-out of ours is the cause, there is no error of the transport behind it.
-    let said = if ending == Ending::Silent && error.source().is_some() {
+    let said = if ending == Ending::Unreachable {
         format!("no answer to data or to keep-alive probes: the peer or the way to it is gone ({error})")
     } else {
         error.to_string()

@@ -77,7 +77,7 @@ async fn exec(args: Exec, output: Output) -> Result<u8, Failure> {
         Client { reader: Reader::with_capacity(read, format, RING)?, address, shown: Shown::new(output) };
     let mut writer = Writer::with_capacity(write, format, RING)?;
     let asking = async {
-        let sent = match writer.push(&fields, request.as_bytes()).await {
+        let sent = match writer.push_with(&fields, &[request.as_bytes()]).await {
             Ok(()) => writer.flush().await,
             failed => failed,
         };
@@ -122,7 +122,7 @@ impl Client {
     /// Whether the command has begun.
     async fn begin(&mut self) -> Result<(), Failure> {
         let address = &self.address;
-        let frame = self.reader.read_frame().await.map_err(whole_frames_only);
+        let frame = self.reader.next_frame().await.map_err(whole_frames_only);
         let frame = frame.map_err(|error| Failure::read(address, &error))?;
         let Some(frame) = frame else {
             return Err(lost(address, "before it answered"));
@@ -146,7 +146,7 @@ impl Client {
         // The type of the frame under way, from its first byte on.
         let mut kind = None;
         loop {
-            let event = reader.read_event().await;
+            let event = reader.next_event().await;
             let Some(event) = event.map_err(|error| Failure::read(address, &error))? else {
                 return Err(lost(address, "before the command ended"));
             };

@@ -71,7 +71,9 @@ pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
     let mut input = BufReader::with_capacity(RING, open(&args.file)?);
     let mut writer = Writer::with_capacity(io::stdout(), format, RING)?;
     let write = |error: ringframe_io::WriteError<io::Error>| match error {
-        ringframe_io::WriteError::Io(error) => Failure::stdout(error),
+        ringframe_io::WriteError::Io(error) | ringframe_io::WriteError::NotQueued(error) => {
+            Failure::stdout(error)
+        }
         error => Failure::write("standard output", &error),
     };
     let mut line = Vec::new();
@@ -94,7 +96,7 @@ pub(crate) fn encode(args: Encode) -> Result<(), Failure> {
                 Err(error) => return Err(bad(&mut writer, format!("not hexadecimal: {error}"))),
             };
         }
-        match writer.push(&fields, &line) {
+        match writer.push_with(&fields, &[&line]) {
             Err(ringframe_io::WriteError::Encode(error)) => return Err(bad(&mut writer, error.to_string())),
             result => result.map_err(write)?,
         }
@@ -137,20 +139,16 @@ fn print_all<R: Read, F: Format, S: Store>(
 ) -> Result<(), Stopped> {
     let mut piece = vec![0; RING];
     loop {
-        match reader.read().map_err(Stopped::Read)? {
+        match reader.next_incoming().map_err(Stopped::Read)? {
             None => return Ok(()),
             Some(Incoming::Frame(frame)) => printer.event(Event::Frame(frame))?,
             Some(Incoming::Large(mut payload)) => {
-                printer.event(Event::Begin { header: payload.header(), payload: payload.len() })?;
+                printer.event(Event::Begin { header: payload.header(), payload: payload.left() })?;
                 loop {
                     match payload.read(&mut piece) {
                         Ok(0) => break,
                         Ok(n) => printer.event(Event::Data(&piece[..n]))?,
-                        // A truncated payload keeps its reason inside.
-                        Err(error) => match error.downcast::<ringframe_io::ReadError<io::Error>>() {
-                            Ok(error) => return Err(Stopped::Read(error)),
-                            Err(error) => return Err(Stopped::Read(ringframe_io::ReadError::Io(error))),
-                        },
+                        Err(error) => return Err(Stopped::Read(error.into())),
                     }
                 }
                 printer.event(Event::End)?;

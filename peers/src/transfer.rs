@@ -71,7 +71,7 @@ impl Client {
         let (read, write) = transport::begin(stream, key.as_ref(), address, args.timeout).await?;
         let reader = Reader::with_capacity(read, format, RING)?;
         let mut writer = Writer::with_capacity(write, format, RING)?;
-        writer.set_patience(Some(args.timeout));
+        writer.set_write_patience_by_progress(Some(args.timeout));
         let (address, patience) = (address.to_owned(), args.timeout);
         Ok(Self { reader, writer, pieces: Pieces::new(), fields, address, patience })
     }
@@ -80,7 +80,7 @@ impl Client {
     async fn say(&mut self, header: &Request) -> Result<(), Failure> {
         let Self { writer, reader, fields, address, .. } = self;
         let sent = async {
-            writer.push(fields, &to_json(header)).await?;
+            writer.push_with(fields, &[&to_json(header)]).await?;
             writer.flush().await
         };
         match sent.await {
@@ -124,7 +124,7 @@ async fn reply(
     reader: &mut Reader<ReadHalf, Limited<RuntimeFormat>, Box<[u8]>>,
     address: &str,
 ) -> Result<Option<Reply>, Failure> {
-    let frame = reader.read_frame().await.map_err(whole_frames_only);
+    let frame = reader.next_frame().await.map_err(whole_frames_only);
     let Some(frame) = frame.map_err(|error| Failure::read(address, &error))? else {
         return Ok(None);
     };
@@ -238,7 +238,8 @@ async fn send_all(
             bar.inc(n);
         });
         let sha256 = source.await?.finish().await?;
-        writer.push(fields, &to_json(&Request { sha256: Some(sha256), ..Request::default() })).await?;
+        let trailer = to_json(&Request { sha256: Some(sha256), ..Request::default() });
+        writer.push_with(fields, &[&trailer]).await?;
         writer.flush().await?;
         Ok(sha256)
     };

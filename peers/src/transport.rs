@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ringframe::{Limited, RuntimeFormat};
 use ringframe_io::noise::{self, HandshakeError, Key};
-use ringframe_io::tokio::Writer;
+use ringframe_io::tokio::{Progress, Writer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -89,7 +89,7 @@ pub(crate) async fn accept(
 /// Says that nothing more is sent, to a server that has had the last word: good manners, which may fail.
 pub(crate) async fn end(writer: &mut Writer<WriteHalf, Limited<RuntimeFormat>, Box<[u8]>>) {
     const MANNERS: Duration = Duration::from_secs(1);
-    let _ = timeout(MANNERS, writer.shutdown()).await;
+    let _ = timeout(MANNERS, writer.close()).await;
 }
 
 impl ReadHalf {
@@ -125,6 +125,15 @@ impl AsyncRead for ReadHalf {
         match self.get_mut() {
             Self::Plain(half) => Pin::new(half).poll_read(cx, buf),
             Self::Sealed(half) => Pin::new(half).poll_read(cx, buf),
+        }
+    }
+}
+
+impl Progress for WriteHalf {
+    fn bytes_sent(&self) -> Option<u64> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Sealed(half) => half.bytes_sent(),
         }
     }
 }

@@ -685,7 +685,7 @@ fn sigterm_under_load(pipelining: usize, half: usize, unread: usize) {
                     let mut reader = Reader::with_capacity(client, formats::U32_BE, 4096).unwrap();
                     let mut replies = 0;
                     loop {
-                        match reader.read_frame() {
+                        match reader.next_frame() {
                             Ok(Some(frame)) => assert!(frame.payload() == [b'X'; 1000]),
                             Ok(None) => break,
                             // The rest of what we sent was not wanted: a reset, but between frames.

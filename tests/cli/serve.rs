@@ -132,16 +132,16 @@ fn ten_thousand_messages_byte_for_byte() {
             let format = formats::U32_BE.with_limit(66_000);
             let mut writer = Writer::with_capacity(&stream, format, 4096).unwrap();
             for message in messages() {
-                writer.push(&[], &message).unwrap();
+                writer.push(&message).unwrap();
             }
             writer.flush().unwrap();
             stream.shutdown(Shutdown::Write).unwrap();
         });
         for (i, message) in messages().enumerate() {
-            let frame = reader.read_frame().unwrap().unwrap_or_else(|| panic!("message {i} did not come"));
+            let frame = reader.next_frame().unwrap().unwrap_or_else(|| panic!("message {i} did not come"));
             assert!(frame.payload() == message, "message {i} of {} bytes", message.len());
         }
-        assert!(reader.read_frame().unwrap().is_none());
+        assert!(reader.next_frame().unwrap().is_none());
     });
     server.stop();
 }

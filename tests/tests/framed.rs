@@ -811,7 +811,7 @@ mod pitfalls {
         codec.set_limit(4);
         let error = codec.encode("abc", &mut BytesMut::new()).unwrap_err();
         assert_eq!(encode_error(&error), EncodeError::TooLong { frame: 4, limit: 3 });
-        assert_eq!(codec.format().limit(), Some(3));
+        assert_eq!(codec.decode_limit(), 3);
         // Within it, it can be set anew.
         let mut codec = Codec::new(formats::U_8.with_limit(5)).with_limit(3);
         assert!(codec.encode("abc", &mut BytesMut::new()).is_err());
@@ -826,18 +826,31 @@ mod pitfalls {
         codec.encode(vec![7; (9 << 20) - 4], &mut BytesMut::new()).unwrap();
     }
 
+    #[test]
+    fn each_direction_has_a_limit_of_its_own() {
+        let mut codec = Codec::new(formats::U_8.with_limit(200)).with_limits(3, 5);
+        codec.encode("abcd", &mut BytesMut::new()).unwrap();
+        let error = codec.encode("abcde", &mut BytesMut::new()).unwrap_err();
+        assert_eq!(encode_error(&error), EncodeError::TooLong { frame: 6, limit: 5 });
+        assert_eq!(codec.decode(&mut BytesMut::from(&b"\x02ab"[..])).unwrap().unwrap(), b"ab"[..]);
+        let error = codec.decode(&mut BytesMut::from(&b"\x03abc"[..])).unwrap_err();
+        assert_eq!(protocol(&error), DecodeError::TooLong { declared: 4, limit: 3 });
+        codec.set_limits(1000, 2);
+        assert_eq!((codec.decode_limit(), codec.encode_limit()), (200, 2), "it never widens");
+    }
+
     /// A format that names the largest limit there is has one. It does not get the default of 8 MiB.
     #[test]
     fn an_explicit_limit_of_u64_max_is_no_default() {
         let large = vec![7; (8 << 20) + 1];
         let declared = [1, 0, 0, 0];
         let mut unlimited = Codec::new(formats::U32_BE.with_limit(u64::MAX));
-        assert_eq!(unlimited.format().limit(), Some(u64::MAX));
+        assert_eq!(unlimited.decode_limit(), u64::MAX);
         unlimited.encode(&large, &mut BytesMut::new()).unwrap();
         assert!(unlimited.decode(&mut BytesMut::from(&declared[..])).unwrap().is_none());
 
         let mut by_default = Codec::new(formats::U32_BE);
-        assert_eq!(by_default.format().limit(), Some(8 << 20));
+        assert_eq!(by_default.decode_limit(), 8 << 20);
         let error = by_default.encode(&large, &mut BytesMut::new()).unwrap_err();
         assert_eq!(encode_error(&error), EncodeError::TooLong { frame: (8 << 20) + 5, limit: 8 << 20 });
         let error = by_default.decode(&mut BytesMut::from(&declared[..])).unwrap_err();

@@ -127,7 +127,11 @@ impl<R: Read> Read for ReadHalf<R> {
 }
 
 impl<R: ReadTimeout> ReadTimeout for ReadHalf<R> {
-    fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+    fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        self.io.read_timeout()
+    }
+
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.io.set_read_timeout(timeout)
     }
 }

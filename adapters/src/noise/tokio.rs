@@ -14,13 +14,13 @@
 //!     let (_, writes) = connect(here.0, here.1, &key).await?;
 //!     let mut writer = Writer::with_capacity(writes, formats::U32_BE, 4096)?;
 //!     writer.send(b"hello").await?;
-//!     writer.shutdown().await?; // without it, the server is told that the stream was cut off
+//!     writer.close().await?; // without it, the server is told that the stream was cut off
 //!     Ok::<_, Box<dyn core::error::Error>>(())
 //! };
 //! let server = async {
 //!     let (reads, _) = accept(there.0, there.1, &[key.clone()]).await?;
 //!     let mut reader = Reader::with_capacity(reads, formats::U32_BE, 4096)?;
-//!     let frame = reader.read_frame().await?.ok_or("no frame")?;
+//!     let frame = reader.next_frame().await?.ok_or("no frame")?;
 //!     assert_eq!(frame.payload(), b"hello");
 //!     Ok(())
 //! };
@@ -120,7 +120,7 @@ where
     let Some(session) = handshake.session() else { return Err(HandshakeError::Closed) };
     let (opener, sealer) = session.split();
     let read = ReadHalf { io: read, receiver: Box::new(Receiver::new(opener, chunk)) };
-    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None };
+    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None, sent: 0 };
     Ok((read, write))
 }
 
@@ -168,6 +168,13 @@ pub struct WriteHalf<W> {
     sealer: Box<Sealer<STORE>>,
     /// Why nothing more went out, for the next call: this one's bytes were taken.
     failed: Option<io::Error>,
+    sent: u64,
+}
+
+impl<W> crate::tokio::Progress for WriteHalf<W> {
+    fn bytes_sent(&self) -> Option<u64> {
+        Some(self.sent)
+    }
 }
 
 impl<W> WriteHalf<W> {
@@ -183,7 +190,10 @@ impl<W: AsyncWrite + Unpin> WriteHalf<W> {
         while !self.sealer.pending().is_empty() {
             match ready!(Pin::new(&mut self.io).poll_write(cx, self.sealer.pending())) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(n) => self.sealer.advance(n),
+                Ok(n) => {
+                    self.sent = self.sent.wrapping_add(n as u64);
+                    self.sealer.advance(n);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }

@@ -26,7 +26,7 @@
 //! | `length_adjustment(n)` | `adjust: n` |
 //! | `num_skip(n)` | `adjust` grows by `n` - offset - width: theirs moves the end of the frame with `n`. `header: Some(n)` where that reaches past the length field; where it stops before, [`Codec::with_headers`], and the frame's bytes from `n` on |
 //! | `big_endian()`, `little_endian()` | `endian` |
-//! | `max_frame_length(n)`, `set_max_frame_length(n)` | [`Codec::with_limit`]`(n)`, [`Codec::set_limit`]`(n)`; ours counts the whole frame, theirs the length field's value before the adjustment, or the payload when encoding |
+//! | `max_frame_length(n)`, `set_max_frame_length(n)` | [`Codec::with_limit`]`(n)`, [`Codec::set_limit`]`(n)`, or one limit for each direction by [`Codec::with_limits`]; ours counts the whole frame, theirs the length field's value before the adjustment, or the payload when encoding |
 //! | `new_codec()` | [`Codec::new`]`(field.check()?)` |
 //! | `new_framed(io)` | `Framed::new(io, codec)` |
 //! | `new_read(io)`, `new_write(io)` | `FramedRead::new(io, codec)`, `FramedWrite::new(io, codec)` |
@@ -41,7 +41,7 @@
 //! - A declared length reserves 64 KiB, or as much as has come; theirs reserves all of it.
 //!
 //! # Errors
-//! They are [`io::Error`]s, like those of `LengthDelimitedCodec`, with a [`ReadError`] or a [`WriteError`] in them: a header
+//! They are [`io::Error`](std_crate::io::Error)s, like those of `LengthDelimitedCodec`, with a [`ReadError`] or a [`WriteError`] in them: a header
 //! that can't be and a frame beyond the limit are `InvalidData`, an end inside a frame `UnexpectedEof`, what can't be encoded
 //! `InvalidInput`.
 //!
@@ -61,7 +61,7 @@
 //!
 //! # let io = &b"\0\x02hi\0\x03you"[..];
 //! let mut reader = Reader::with_capacity(io, formats::U16_BE, 4096)?;
-//! while let Some(frame) = reader.read_frame().await? {
+//! while let Some(frame) = reader.next_frame().await? {
 //!     println!("{} bytes", frame.payload().len());
 //! }
 //!
@@ -69,42 +69,44 @@
 //! # let io = &b"\0\x02hi\0\x03you"[..];
 //! let reader = Reader::with_capacity(io, formats::U16_BE, 4096)?;
 //! let payloads = stream::try_unfold(reader, async |mut reader| {
-//!     let payload = reader.read_frame().await?.map(|frame| frame.payload().to_vec());
+//!     let payload = reader.next_frame().await?.map(|frame| frame.payload().to_vec());
 //!     Ok::<_, ringframe_io::ReadError<std::io::Error>>(payload.map(|payload| (payload, reader)))
 //! });
 //! assert_eq!(payloads.try_collect::<Vec<_>>().await?, [&b"hi"[..], b"you"]);
 //! # Ok(()) }
 //! ```
 
+#[cfg(doc)]
+use bytes::Bytes;
+use bytes::BytesMut;
 use core::fmt;
 use core::marker::PhantomData;
-use std_crate::io;
+use ringframe::{DecodeError, EncodeError, Format, Limited, MAX_HEADER, Peek, Trailer, encode_header, peek};
 
-use bytes::{Buf, BytesMut};
-use ringframe::{
-    DecodeError, EncodeError, EndError, Format, Frame, Limited, MAX_HEADER, Peek, Trailer, encode_header,
-    peek,
-};
-use tokio_util::codec::{Decoder, Encoder};
+pub use framing::WithFields;
+pub use owned_frame::OwnedFrame;
 
+#[cfg(doc)]
 use crate::{ReadError, WriteError};
+
+mod framing;
+mod owned_frame;
 
 /// The largest frame where neither the format nor the user says otherwise, bytes, header included. As in tokio-util.
 const DEFAULT_LIMIT: u64 = 8 << 20;
 
-/// How many bytes are reserved ahead at the most, where less than that has come of a frame.
-const AHEAD: usize = 64 << 10;
-
 /// Frames in one wire format, for `Framed` and its relatives.
 ///
-/// `F` is the format; `I` is what decoding gives: the payload, a [`BytesMut`], or an [`OwnedFrame`] with its header.
-/// Encoding takes payloads, anything that is bytes, as they are; [`WithFields`] where the header has bytes around the length
-/// field; and an `OwnedFrame`, to pass it on.
+/// `F` is the format. `I` is what decoding gives: the payload as [`BytesMut`] or [`Bytes`], or an [`OwnedFrame`] with
+/// its header. Encoding takes payloads, anything that is bytes, as they are; [`WithFields`] where the header has other
+/// bytes than the length field; and an `OwnedFrame`, to pass it on.
 ///
 /// It keeps nothing between calls: what is in `Framed`'s buffer decides. So it can be replaced by another between any two
 /// frames.
 pub struct Codec<F, I = BytesMut> {
-    format: Limited<F>,
+    format: F,
+    decode_limit: u64,
+    encode_limit: u64,
     item: PhantomData<fn() -> I>,
 }
 
@@ -145,7 +147,28 @@ impl<F: Format> Codec<F, OwnedFrame> {
 impl<F: Format, I> Codec<F, I> {
     fn giving(format: F) -> Self {
         let limit = format.limit().unwrap_or(DEFAULT_LIMIT);
-        Self { format: format.with_limit(limit), item: PhantomData }
+        Self { format, decode_limit: limit, encode_limit: limit, item: PhantomData }
+    }
+
+    /// Returns the same codec with other items: [`Bytes`], or any type that is made from an [`OwnedFrame`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// use bytes::Bytes;
+    /// use futures_util::StreamExt;
+    /// use ringframe::formats;
+    /// use ringframe_io::tokio::codec::Codec;
+    /// use tokio_util::codec::FramedRead;
+    ///
+    /// let codec = Codec::new(formats::U_8).with_items::<Bytes>();
+    /// let mut frames = FramedRead::new(&b"\x05hello"[..], codec);
+    /// let payload: Option<Bytes> = frames.next().await.transpose()?;
+    /// assert_eq!(payload.as_deref(), Some(&b"hello"[..]));
+    /// # Ok(()) }
+    /// ```
+    pub fn with_items<J: From<OwnedFrame>>(self) -> Codec<F, J> {
+        let Self { format, decode_limit, encode_limit, .. } = self;
+        Codec { format, decode_limit, encode_limit, item: PhantomData }
     }
 
     /// Returns the same codec with frames of at most `limit` bytes, header and trailer included, in
@@ -154,44 +177,77 @@ impl<F: Format, I> Codec<F, I> {
     /// It replaces the default of 8 MiB, but never widens: if the format has a smaller limit of its
     /// own, that one counts.
     #[must_use]
-    pub fn with_limit(mut self, limit: u64) -> Self {
-        self.set_limit(limit);
+    pub fn with_limit(self, limit: u64) -> Self {
+        self.with_limits(limit, limit)
+    }
+
+    /// Returns the same codec with frames of at most `decode` bytes that come in, and at most `encode` bytes that
+    /// go out. Else it is [`with_limit`](Self::with_limit).
+    #[must_use]
+    pub fn with_limits(mut self, decode: u64, encode: u64) -> Self {
+        self.set_limits(decode, encode);
         self
     }
 
-    /// Sets the limit anew, for a codec in use. It counts from the next call on, also for a frame
+    /// Sets the limit of both directions anew, for a codec in use. It counts from the next call on, also for a frame
     /// that has begun. The format's own limit still counts.
     pub const fn set_limit(&mut self, limit: u64) {
-        self.format.set_limit(limit);
+        self.set_limits(limit, limit);
     }
 
-    /// The wire format, with the limit.
-    pub const fn format(&self) -> &Limited<F> {
+    /// Sets the limits anew, that of frames that come in and that of frames that go out, as
+    /// [`set_limit`](Self::set_limit) does.
+    pub const fn set_limits(&mut self, decode: u64, encode: u64) {
+        self.decode_limit = decode;
+        self.encode_limit = encode;
+    }
+
+    /// Returns the limit of frames that come in: the codec's, or the format's own if that is smaller.
+    pub fn decode_limit(&self) -> u64 {
+        self.decode_format().limit().unwrap_or(self.decode_limit)
+    }
+
+    /// Returns the limit of frames that go out: the codec's, or the format's own if that is smaller.
+    pub fn encode_limit(&self) -> u64 {
+        self.encode_format().limit().unwrap_or(self.encode_limit)
+    }
+
+    fn decode_format(&self) -> Limited<&F> {
+        (&self.format).with_limit(self.decode_limit)
+    }
+
+    fn encode_format(&self) -> Limited<&F> {
+        (&self.format).with_limit(self.encode_limit)
+    }
+
+    /// Returns the wire format, without the codec's limits.
+    pub const fn format(&self) -> &F {
         &self.format
     }
 
-    /// Takes the frame at the front of `buffer`, if it is whole; else answers how many bytes of it are needed.
-    fn take(&self, buffer: &mut BytesMut) -> Result<Result<OwnedFrame, usize>, DecodeError> {
-        Ok(match peek(&self.format, buffer)? {
+    /// Takes the frame at the front of `buffer`, if it is whole. Else returns how many bytes of it are needed.
+    pub(super) fn take(&self, buffer: &mut BytesMut) -> Result<Result<OwnedFrame, usize>, DecodeError> {
+        Ok(match peek(&self.decode_format(), buffer)? {
             Peek::Incomplete { total } => Err(total),
             Peek::Frame(frame) => {
                 let (header, payload) = (frame.header().len(), frame.len());
                 let len = frame.bytes().len();
-                Ok(OwnedFrame { bytes: buffer.split_to(len), header, payload })
+                Ok(OwnedFrame::of(buffer.split_to(len), header, payload))
             }
         })
     }
 
     fn put(&self, fields: &[u8], payload: &[u8], buffer: &mut BytesMut) -> Result<(), EncodeError> {
+        let format = self.encode_format();
         let mut header = [0; MAX_HEADER];
-        let n = encode_header(&self.format, fields, payload.len() as u64, &mut header)?;
+        let n = encode_header(&format, fields, payload.len() as u64, &mut header)?;
         let header = header.get(..n).unwrap_or_default();
-        let trailer_len = self.format.trailer_len();
+        let trailer_len = format.trailer_len();
         buffer.reserve(n + payload.len() + trailer_len);
         buffer.extend_from_slice(header);
         buffer.extend_from_slice(payload);
         if trailer_len > 0 {
-            let mut check = self.format.begin_trailer(header);
+            let mut check = format.begin_trailer(header);
             check.update(payload);
             let mut trailer = [0; MAX_HEADER];
             let trailer = trailer.get_mut(..trailer_len).unwrap_or_default();
@@ -202,74 +258,9 @@ impl<F: Format, I> Codec<F, I> {
     }
 }
 
-impl<F: Format, I: From<OwnedFrame>> Decoder for Codec<F, I> {
-    type Item = I;
-    type Error = io::Error;
-
-    fn decode(&mut self, buffer: &mut BytesMut) -> io::Result<Option<I>> {
-        match self.take(buffer).map_err(ReadError::from)? {
-            Ok(frame) => Ok(Some(frame.into())),
-            Err(need) => {
-                // The declared length is the peer's word, and costs it nothing.
-                let missing = need - buffer.len();
-                buffer.reserve(missing.min(AHEAD.max(buffer.len())));
-                Ok(None)
-            }
-        }
-    }
-
-    fn decode_eof(&mut self, buffer: &mut BytesMut) -> io::Result<Option<I>> {
-        match self.take(buffer).map_err(ReadError::from)? {
-            Ok(frame) => Ok(Some(frame.into())),
-            Err(_) if buffer.is_empty() => Ok(None),
-            Err(want) => Err(ReadError::from(EndError::Truncated { have: buffer.len(), want }).into()),
-        }
-    }
-}
-
-/// A payload. Header bytes around the length field there must be none; for those, [`WithFields`].
-impl<F: Format, I, P: AsRef<[u8]>> Encoder<P> for Codec<F, I> {
-    type Error = io::Error;
-
-    fn encode(&mut self, payload: P, buffer: &mut BytesMut) -> io::Result<()> {
-        Ok(self.put(&[], payload.as_ref(), buffer).map_err(WriteError::from)?)
-    }
-}
-
-/// The header's bytes around the length field, in order, and a payload: what to send in a format that has such bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WithFields<F, P>(pub F, pub P);
-
-impl<F: Format, I, A: AsRef<[u8]>, P: AsRef<[u8]>> Encoder<WithFields<A, P>> for Codec<F, I> {
-    type Error = io::Error;
-
-    fn encode(&mut self, item: WithFields<A, P>, buffer: &mut BytesMut) -> io::Result<()> {
-        let WithFields(fields, payload) = item;
-        Ok(self.put(fields.as_ref(), payload.as_ref(), buffer).map_err(WriteError::from)?)
-    }
-}
-
-/// A frame as it came, header and all.
-impl<F: Format, I> Encoder<OwnedFrame> for Codec<F, I> {
-    type Error = io::Error;
-
-    fn encode(&mut self, frame: OwnedFrame, buffer: &mut BytesMut) -> io::Result<()> {
-        match peek(&self.format, &frame.bytes) {
-            Ok(Peek::Frame(whole)) if whole.bytes().len() == frame.bytes.len() => {
-                buffer.extend_from_slice(&frame.bytes);
-                Ok(())
-            }
-            Err(DecodeError::TooLong { declared: frame, limit }) => {
-                Err(WriteError::from(EncodeError::TooLong { frame, limit }).into())
-            }
-            _ => Err(WriteError::from(EncodeError::Refused("it is not a frame of this wire format")).into()),
-        }
-    }
-}
-
 impl<F: Clone, I> Clone for Codec<F, I> {
     fn clone(&self) -> Self {
-        Self { format: self.format.clone(), item: PhantomData }
+        Self { format: self.format.clone(), ..*self }
     }
 }
 
@@ -277,59 +268,11 @@ impl<F: Copy, I> Copy for Codec<F, I> {}
 
 impl<F: fmt::Debug, I> fmt::Debug for Codec<F, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Codec").field("format", &self.format).finish()
-    }
-}
-
-/// A whole frame that is its receiver's own: a header, a payload, and in some formats a trailer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct OwnedFrame {
-    bytes: BytesMut,
-    /// Length of the header.
-    header: usize,
-    /// Length of the payload. With the header it is at most that of `bytes`; the rest is the
-    /// trailer.
-    payload: usize,
-}
-
-impl OwnedFrame {
-    /// The frame as a decoder would lend it: also for typed messages.
-    pub fn as_frame(&self) -> Frame<'_> {
-        Frame::new(&self.bytes, self.header, self.payload).expect("the lengths are those of a whole frame")
-    }
-
-    /// The whole frame, as it was on the wire.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The header: the length field and the bytes around it.
-    pub fn header(&self) -> &[u8] {
-        self.as_frame().header()
-    }
-
-    /// The payload.
-    pub fn payload(&self) -> &[u8] {
-        self.as_frame().payload()
-    }
-
-    /// The whole frame, without a copy.
-    pub fn into_bytes(self) -> BytesMut {
-        self.bytes
-    }
-
-    /// The payload, without a copy.
-    pub fn into_payload(mut self) -> BytesMut {
-        self.bytes.advance(self.header);
-        self.bytes.truncate(self.payload);
-        self.bytes
-    }
-}
-
-/// The payload.
-impl From<OwnedFrame> for BytesMut {
-    fn from(frame: OwnedFrame) -> Self {
-        frame.into_payload()
+        let Self { format, decode_limit, encode_limit, .. } = self;
+        f.debug_struct("Codec")
+            .field("format", format)
+            .field("decode_limit", decode_limit)
+            .field("encode_limit", encode_limit)
+            .finish()
     }
 }

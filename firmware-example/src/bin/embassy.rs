@@ -111,6 +111,8 @@ async fn serve(socket: &mut TcpSocket<'_>) -> Result<(), Fault> {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => break Ok(()),
             Ok(Err(fault)) => break Err(fault),
+            // It had the time for an answer. It does not get it again for the flush.
+            Err(TimeoutError) if !writer.encoder().is_empty() => return Err(Fault::Stalled),
             Err(TimeoutError) if reader.decoder().is_mid_frame() => break Err(Fault::TooSlow),
             Err(TimeoutError) => break Err(Fault::Idle),
         }
@@ -128,17 +130,17 @@ async fn answer(
     writer: &mut Writer<TcpWriter<'_>, Wire, [u8; OUTGOING]>,
 ) -> Result<bool, Fault> {
     let mut buffer = [0; RING];
-    match reader.read().await.map_err(not_read)? {
+    match reader.next_incoming().await.map_err(not_read)? {
         None => return Ok(false),
         Some(Incoming::Frame(frame)) => {
             let answer = &mut buffer[..frame.payload().len()];
             answer.copy_from_slice(frame.payload());
             answer.make_ascii_uppercase();
-            writer.push(&[], answer).await.map_err(not_written)?;
+            writer.push(answer).await.map_err(not_written)?;
         }
         // Larger than the ring: it passes through in pieces.
         Some(Incoming::Large(mut payload)) => {
-            let mut answer = writer.payload(&[], payload.len()).await.map_err(not_written)?;
+            let mut answer = writer.announce(&[], payload.left()).await.map_err(not_written)?;
             while payload.left() > 0 {
                 let n = payload.read(&mut buffer).await.map_err(not_read)?;
                 buffer[..n].make_ascii_uppercase();

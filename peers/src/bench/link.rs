@@ -172,12 +172,12 @@ impl Link<'_> {
                     }
                     Err(error) => return Err(self.cannot_write(error).await),
                 },
-                event = reader.read_event() => event,
+                event = reader.next_event() => event,
             };
             ledger.take(event, phase)?;
             // All that has come, before anything is sent for it: replies of one packet make one packet.
             while reader.is_ready() {
-                let event = reader.read_event().await;
+                let event = reader.next_event().await;
                 ledger.take(event, phase)?;
             }
             ledger.publish();
@@ -188,7 +188,7 @@ impl Link<'_> {
     async fn cannot_write(&mut self, error: WriteError<std::io::Error>) -> Failure {
         let Self { reader, ledger, .. } = self;
         loop {
-            let event = reader.read_event().await;
+            let event = reader.next_event().await;
             if matches!(&event, Ok(None)) || matches!(&event, Err(error) if is_gone(error)) {
                 return Failure::write(&format!("{}: {}", ledger.whom(), k_of_n(ledger.counts)), &error);
             }
@@ -202,10 +202,10 @@ impl Link<'_> {
     /// Says good-bye, and listens for what nobody asked for.
     async fn farewell(&mut self) -> Result<(), Failure> {
         let Self { reader, writer, ledger } = self;
-        if writer.shutdown().await.is_err() {
+        if writer.close().await.is_err() {
             return Ok(());
         }
-        match timeout(FAREWELL, reader.read_event()).await {
+        match timeout(FAREWELL, reader.next_event()).await {
             Ok(Ok(Some(event))) => ledger.event(event, None),
             Ok(Err(error)) if !is_gone(&error) => Err(ledger.cannot_read(&error)),
             _ => Ok(()),
@@ -354,7 +354,9 @@ impl Ledger<'_> {
 
     fn cannot_read(&self, error: &ReadError<std::io::Error>) -> Failure {
         match error {
-            ReadError::Io(_) => Failure::read(&format!("{}: {}", self.whom(), k_of_n(self.counts)), error),
+            ReadError::Io(_) | ReadError::CutOff(_) => {
+                Failure::read(&format!("{}: {}", self.whom(), k_of_n(self.counts)), error)
+            }
             _ => Failure::read(&format!("{}, reply {}", self.whom(), self.counts.received.get() + 1), error),
         }
     }

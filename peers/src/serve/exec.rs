@@ -198,7 +198,7 @@ impl Exec {
             let event = tokio::select! {
                 biased;
                 _ = stopping.wait_for(|stop| *stop) => return Err(End::Stopped),
-                event = reader.read_event() => event,
+                event = reader.next_event() => event,
             };
             let (fields, request) = match event? {
                 None => return Err(End::Closed),
@@ -230,7 +230,7 @@ impl Exec {
                         format!("refused, {kind}: {}", crate::text::readable(error.as_bytes()))
                     });
                     let reply = json!({ "ok": false, "kind": kind, "error": error });
-                    link.writer.push(fields, reply.to_string().as_bytes()).await?;
+                    link.writer.push_with(fields, &[reply.to_string().as_bytes()]).await?;
                 }
                 Err(Stop::End(end)) => return Err(end),
             }
@@ -286,7 +286,7 @@ impl Exec {
         let began = Instant::now();
         let mut running = Running::start(program, &request.args).map_err(|error| refusal(&error))?;
         if request.stream {
-            link.writer.push(fields, br#"{"ok":true,"stream":true}"#).await?;
+            link.writer.push_with(fields, &[br#"{"ok":true,"stream":true}"#]).await?;
         }
         let outcome = match self.attend(link, fields, &mut running, &mut sink, buffer).await {
             Ok(outcome) => outcome,
@@ -300,7 +300,7 @@ impl Exec {
         let Link { writer, .. } = link;
         let mut reply = outcome.json();
         let Some(files) = &mut sink.files else {
-            writer.push(fields, &[&[LAST], reply.to_string().as_bytes()].concat()).await?;
+            writer.push_with(fields, &[&[&[LAST], reply.to_string().as_bytes()].concat()]).await?;
             return Ok(());
         };
         for file in files.iter_mut() {
@@ -308,7 +308,7 @@ impl Exec {
         }
         reply["ok"] = true.into();
         [reply["stdout"], reply["stderr"]] = sink.sizes.map(Value::from);
-        writer.push(fields, reply.to_string().as_bytes()).await?;
+        writer.push_with(fields, &[reply.to_string().as_bytes()]).await?;
         for (file, size) in files.iter_mut().zip(sink.sizes) {
             send(writer, &mut file.take(size), size, buffer).await?;
         }
@@ -460,7 +460,7 @@ async fn send(
         left -= n as u64;
         let mut bytes = &buffer[..n];
         while !bytes.is_empty() {
-            let sent = writer.write_raw(bytes).await?;
+            let sent = writer.write_unframed(bytes).await?;
             bytes = &bytes[sent..];
         }
     }

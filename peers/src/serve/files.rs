@@ -164,7 +164,7 @@ impl Session<'_> {
         let frame = tokio::select! {
             biased;
             _ = stopping.wait_for(|stop| *stop), if may_stop => return Err(End::Stopped.into()),
-            frame = reader.read_frame() => frame.map_err(whole_frames_only),
+            frame = reader.next_frame() => frame.map_err(whole_frames_only),
         };
         let frame = match frame {
             Err(ReadError::Protocol(DecodeError::TooLong { declared, limit })) => {
@@ -190,7 +190,7 @@ impl Session<'_> {
 
     async fn answer(&mut self, reply: &Reply) -> Result<(), WriteError<io::Error>> {
         let writer = &mut self.link.writer;
-        writer.push(&self.fields, &to_json(reply)).await?;
+        writer.push_with(&self.fields, &[&to_json(reply)]).await?;
         writer.flush().await
     }
 
@@ -312,8 +312,9 @@ impl Session<'_> {
         // The client hashes as much of its own.
         let usual = self.files.patience;
         let more = Duration::from_secs(there / HASHING);
-        let idle = usual.idle.map(|idle| idle.saturating_add(more));
-        self.link.reader.set_patience(Patience { idle, ..usual });
+        let mut longer = usual;
+        longer.idle = usual.idle.map(|idle| idle.saturating_add(more));
+        self.link.reader.set_patience(longer);
         let answer = self.next_header("where the content begins").await?;
         self.link.reader.set_patience(usual);
         match answer.offset {
@@ -346,7 +347,7 @@ impl Session<'_> {
         }
 
         let Self { link: Link { writer, .. }, fields, pieces, .. } = self;
-        writer.push(fields, &to_json(&reply)).await?;
+        writer.push_with(fields, &[&to_json(&reply)]).await?;
         let source = match send(writer, source, pieces, |_| {}).await {
             Ok(source) => source,
             Err(SendError::Write(error)) => return Err(error.into()),

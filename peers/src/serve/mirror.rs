@@ -5,7 +5,7 @@ use std::io;
 
 use ringframe::{Event, Limited, MAX_HEADER, RuntimeFormat, encode_with};
 use ringframe_io::WriteError;
-use ringframe_io::tokio::Writer;
+use ringframe_io::tokio::PayloadWriter;
 
 use super::{End, Link, Service};
 use crate::args::Server;
@@ -63,7 +63,7 @@ impl Mirror {
             let event = tokio::select! {
                 biased;
                 _ = stopping.wait_for(|stop| *stop), if may_stop => return Err(End::Stopped),
-                event = reader.read_event() => event,
+                event = reader.next_event() => event,
             };
             match event? {
                 None => return Err(End::Closed),
@@ -72,11 +72,12 @@ impl Mirror {
                     *bytes += frame.bytes().len() as u64;
                     let fields = format.get_ref().fields(frame.header(), &mut room).unwrap_or_default();
                     match answer {
-                        Answer::Echo => writer.push(fields, frame.payload()).await?,
-                        Answer::Text(text) => writer.push(fields, text).await?,
+                        Answer::Echo => writer.push_with(fields, &[frame.payload()]).await?,
+                        Answer::Text(text) => writer.push_with(fields, &[text]).await?,
                         Answer::Upper => {
-                            writer.start(fields, frame.payload().len() as u64).await?;
-                            feed(writer, frame.payload(), Some(&mut piece)).await?;
+                            let payload = frame.payload();
+                            let reply = writer.announce(fields, payload.len() as u64).await?;
+                            feed(reply, payload, Some(&mut piece)).await?;
                         }
                     }
                 }
@@ -85,22 +86,23 @@ impl Mirror {
                     streaming = true;
                     let fields = format.get_ref().fields(header, &mut room).unwrap_or_default();
                     if !matches!(answer, Answer::Text(_)) {
-                        writer.start(fields, payload).await?;
+                        // Its pieces go on with it.
+                        drop(writer.announce(fields, payload).await?);
                     }
                 }
                 Some(Event::Data(data)) => {
                     *bytes += data.len() as u64;
                     match answer {
                         Answer::Text(_) => {}
-                        Answer::Echo => feed(writer, data, None).await?,
-                        Answer::Upper => feed(writer, data, Some(&mut piece)).await?,
+                        Answer::Echo => feed(writer.resume(), data, None).await?,
+                        Answer::Upper => feed(writer.resume(), data, Some(&mut piece)).await?,
                     }
                 }
                 Some(Event::End) => {
                     *frames += 1;
                     streaming = false;
                     if let Answer::Text(text) = answer {
-                        writer.push(&room[..format.get_ref().fields_len()], text).await?;
+                        writer.push_with(&room[..format.get_ref().fields_len()], &[text]).await?;
                     }
                 }
             }
@@ -110,18 +112,18 @@ impl Mirror {
 
 /// Queues a piece of a payload, in upper case by way of `upper` if there is one.
 async fn feed(
-    writer: &mut Writer<WriteHalf, Limited<RuntimeFormat>, Box<[u8]>>,
+    mut reply: PayloadWriter<'_, WriteHalf, Limited<RuntimeFormat>, Box<[u8]>>,
     mut data: &[u8],
     mut upper: Option<&mut [u8; 4096]>,
 ) -> Result<(), WriteError<io::Error>> {
     while !data.is_empty() {
         let n = match &mut upper {
-            None => writer.feed(data).await?,
+            None => reply.feed(data).await?,
             Some(piece) => {
                 let n = data.len().min(piece.len());
                 piece[..n].copy_from_slice(&data[..n]);
                 piece[..n].make_ascii_uppercase();
-                writer.feed(&piece[..n]).await?
+                reply.feed(&piece[..n]).await?
             }
         };
         data = &data[n..];

@@ -378,7 +378,7 @@ struct Link {
 
 /// How long a client may take.
 fn patience(limits: &Limits) -> Patience {
-    Patience { idle: Some(limits.idle), frame: Some(limits.frame_time), bytes_per_second: 64 << 10 }
+    Patience::ENDLESS.with_idle(limits.idle).with_frame(limits.frame_time).with_bytes_per_second(64 << 10)
 }
 
 /// Why a connection ends.
@@ -436,7 +436,7 @@ impl Link {
         let mut reader = Reader::new(read, ringframe::Decoder::try_new(format, ring()).expect(fits));
         let mut writer = Writer::new(write, ringframe::Encoder::try_new(format, ring()).expect(fits));
         reader.set_patience(patience(limits));
-        writer.set_patience(Some(limits.write_time));
+        writer.set_write_patience_by_progress(Some(limits.write_time));
         Ok(Self { reader, writer, stopping, frames: 0, bytes: 0 })
     }
 
@@ -460,18 +460,18 @@ impl Link {
         };
         let ended = Ended { frames, bytes, why, detail };
         if let End::Reset(_) = end {
-            transport::reset(reader.into_inner(), writer.into_inner());
+            transport::reset(reader.into_parts().0, writer.into_parts().0);
             return ended;
         }
         // Replies to what arrived whole are not lost to what came after it.
         let farewell = match &end {
             // Somebody is in between, or was: the client is not told that this end is one that we mean.
-            End::Read(ReadError::Io(error)) if link_error(error).is_some() => {
+            End::Read(ReadError::Io(error) | ReadError::CutOff(error)) if link_error(error).is_some() => {
                 let flushed = writer.flush().await;
                 drop(writer);
                 flushed
             }
-            End::Closed | End::Stopped | End::Read(_) | End::Other { .. } => writer.shutdown().await,
+            End::Closed | End::Stopped | End::Read(_) | End::Other { .. } => writer.close().await,
             End::Write(_) | End::Cut | End::Reset(_) => Err(WriteError::WriteZero),
         };
         if farewell.is_ok() && !matches!(end, End::Closed) {

@@ -162,3 +162,15 @@ where
         Ok(is_at_hand || embedded::ready(io.read_ready()).map_err(ReadError::Io)?)
     }
 }
+
+/// What is buffered can be had without waiting.
+impl<C: Carries<Io: ReadReady>, F: Format, B: Store> ReadReady for Bytes<'_, C, F, B, Tasks>
+where
+    <C::Io as ErrorType>::Error: 'static,
+{
+    fn read_ready(&mut self) -> Result<bool, Self::Error> {
+        let is_at_hand = !self.reader.decoder.peek_unframed().is_empty();
+        let io = self.reader.carrier.io();
+        Ok(is_at_hand || embedded::ready(io.read_ready()).map_err(ReadError::Io)?)
+    }
+}

@@ -32,7 +32,8 @@ pub(crate) enum Fault {
 pub enum ReadError<E> {
     /// The transport failed. All state is kept: after "would block" or a time-out the next call goes on.
     Io(E),
-    /// The peer broke the protocol. Every later call repeats it, until the reader is reset.
+    /// The peer broke the protocol. Every later call repeats it, until the reader is reset. Only a wrong trailer of
+    /// a payload in pieces is told once: the next call for a frame goes on after it.
     Protocol(DecodeError),
     /// The peer's stream ended inside a frame.
     Truncated(EndError),
@@ -171,9 +172,9 @@ pub enum WriteError<E> {
     /// The transport failed. Everything is queued, or sent: after "would block" or a time-out, flush again.
     /// Of a frame larger than the store some bytes may be missing: resume its payload.
     Io(E),
-    /// The transport takes no more bytes: a write returned 0.
+    /// The transport takes no more bytes: a write returned 0. The link is of no more use.
     WriteZero,
-    /// The transport is at fault: it claims to have taken more than it was given.
+    /// The transport is at fault: it claims to have taken more than it was given. The link is of no more use.
     Overrun {
         /// The number of bytes that it claims.
         claimed: usize,
@@ -184,6 +185,9 @@ pub enum WriteError<E> {
     Stalled {
         /// The time that was allowed.
         allowed: Duration,
+        /// True if everything is queued, or sent: flush to go on. False if this frame was not queued, because
+        /// those before it left no room.
+        queued: bool,
     },
     /// The transport did not flush what it buffers, or its end, within the time allowed for that.
     NotFlushed {
@@ -198,6 +202,7 @@ impl<E> WriteError<E> {
     pub(crate) fn before_queueing(self) -> Self {
         match self {
             Self::Io(error) => Self::NotQueued(error),
+            Self::Stalled { allowed, .. } => Self::Stalled { allowed, queued: false },
             other => other,
         }
     }
@@ -221,7 +226,7 @@ impl<E: fmt::Display> fmt::Display for WriteError<E> {
                     "writing failed: the transport claims {claimed} bytes of {offered} that it was given"
                 )
             }
-            Self::Stalled { allowed } => write!(f, "the peer took no byte within {allowed:?}"),
+            Self::Stalled { allowed, .. } => write!(f, "the peer took no byte within {allowed:?}"),
             Self::NotFlushed { allowed } => write!(f, "the transport was not flushed within {allowed:?}"),
         }
     }

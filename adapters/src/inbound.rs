@@ -9,7 +9,7 @@
 //! | some of a payload | [`take_payload`] | [`payload_space`] | [`after_payload_read`] |
 //! | unframed bytes | [`take_unframed`] | [`unframed_space`] | [`after_unframed_read`] |
 
-use ringframe::{DecodeError, Decoder, Event, Format, Store};
+use ringframe::{DecodeError, Decoder, Event, Format, Store, Trailer};
 
 use crate::ReadError;
 use crate::copy::copy;
@@ -18,15 +18,17 @@ use crate::error::Fault;
 /// What a read was good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum After {
-    /// So many bytes are where the caller wants them. 0 is the end of the payload, or of the stream.
+    /// So many bytes, not none, are where the caller wants them.
     Taken(usize),
+    /// The stream ended, between frames.
+    End,
     /// Bytes arrived in the store: ask again what there is to take.
     Stored,
     /// The call was interrupted: make it again.
     Interrupted,
 }
 
-/// Judges a read into the decoder's space. `Taken(0)` is the end of the stream, between frames.
+/// Judges a read into the decoder's space.
 pub(crate) fn after_read<F: Format, B: Store, E>(
     decoder: &mut Decoder<F, B>,
     result: Result<usize, E>,
@@ -35,7 +37,7 @@ pub(crate) fn after_read<F: Format, B: Store, E>(
     match result {
         Ok(0) => {
             decoder.end_of_input()?;
-            Ok(After::Taken(0))
+            Ok(After::End)
         }
         Ok(n) => {
             decoder.filled(n)?;
@@ -53,10 +55,36 @@ fn failed<E>(error: E, fault: fn(&E) -> Fault) -> Result<After, ReadError<E>> {
     }
 }
 
+/// Leaves a payload that was not read to its end. Returns true if its trailer is still to be awaited and compared,
+/// because all of its bytes were taken, and nobody was told yet that it is wrong: then fill the store and call
+/// [`end_payload`].
+#[inline(always)]
+pub(crate) fn leave_payload<F: Format, B: Store>(decoder: &mut Decoder<F, B>, has_told: &mut bool) -> bool {
+    if <F::Trailer as Trailer>::MAX_LEN > 0 {
+        if decoder.is_streaming() && decoder.left() == 0 && !*has_told {
+            return true;
+        }
+        *has_told = false;
+    }
+    decoder.discard();
+    false
+}
+
+/// Takes the end of a payload, for which its trailer is compared.
+pub(crate) fn end_payload<F: Format, B: Store>(
+    decoder: &mut Decoder<F, B>,
+    has_told: &mut bool,
+) -> Result<bool, DecodeError> {
+    let end = decoder.take_event().map(|event| matches!(event, Some(Event::End)));
+    *has_told = end.is_err();
+    end
+}
+
 /// Moves what is buffered of a payload to `buf`, which is not empty. Returns `Some(0)` at its end, and `None`
 /// if more must be read.
 pub(crate) fn take_payload<F: Format, B: Store>(
     decoder: &mut Decoder<F, B>,
+    has_told: &mut bool,
     buf: &mut [u8],
 ) -> Result<Option<usize>, DecodeError> {
     let n = copy(buf, decoder.take_payload(buf.len()));
@@ -64,7 +92,7 @@ pub(crate) fn take_payload<F: Format, B: Store>(
         end_without_trailer(decoder)?;
         return Ok(Some(n));
     }
-    let has_ended = !decoder.is_streaming() || matches!(decoder.take_event()?, Some(Event::End));
+    let has_ended = !decoder.is_streaming() || end_payload(decoder, has_told)?;
     Ok(has_ended.then_some(0))
 }
 

@@ -28,6 +28,7 @@
 //! | `is_ready` | ✓ | ✓ | ✓ | ✓ |
 //! | `discard` | ✓ | ✓ | ✓ | ✓ |
 //! | `reset` | ✓ | ✓ | ✓ | ✓ |
+//! | `resync` | ✓ | ✓ | ✓ | ✓ |
 //! | `decoder_mut` | ✓ | ✓ | ✓ | ✓ |
 //! | `try_next_frame` | ✓ | a task waits instead | ✓ | ✓ |
 //! | `set_patience` | ✓ | ✓ | no clock: see `next_frame_within` | no clock: put a time-out around a call |
@@ -56,6 +57,9 @@
 //! | `split` | ✓ | ✓ | ✓ | ✓ |
 //! | `join` | ✓ | ✓ | ✓ | ✓ |
 //! | `into_parts` | ✓ | ✓ | ✓ | ✓ |
+//!
+//! A large payload, and unframed bytes, are a `Read`, an `AsyncRead`, or an `embedded_io::Read`; they fill the caller's
+//! buffer. std's are a `BufRead` as well.
 //!
 //! The feature `postcard` adds typed messages, `defmt` lets the errors be logged on a device. All
 //! features build with Rust 1.85 and later.

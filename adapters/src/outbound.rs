@@ -65,6 +65,26 @@ impl<'a> Rest<'a> {
     }
 }
 
+/// Tells whether a frame for which there was no room can be sent after what is pending: at once, if it is larger
+/// than the store and the format allows that.
+///
+/// # Errors
+/// The error that says why not.
+pub(crate) fn check_later<F: Format, B: Store>(
+    encoder: &Encoder<F, B>,
+    error: EncodeError,
+) -> Result<(), EncodeError> {
+    match error {
+        EncodeError::NoRoom { needed, capacity, .. }
+            if needed > capacity && encoder.format().limit().is_none() =>
+        {
+            Err(EncodeError::TooLong { frame: needed as u64, limit: capacity as u64 })
+        }
+        EncodeError::NoRoom { .. } => Ok(()),
+        error => Err(error),
+    }
+}
+
 /// Queues a frame in the store, which is empty. Of a frame that is larger than the store it queues the header,
 /// and returns the payload, which goes out past the store.
 pub(crate) fn begin<'a, F: Format, B: Store>(

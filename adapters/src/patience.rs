@@ -13,7 +13,8 @@ use crate::ReadError;
 /// such as writing a reply that the peer is slow to take. A payload that is skipped is on the clock of its
 /// frame. Unframed bytes have the idle time for each read.
 ///
-/// A time of zero means "only what is there": a read takes what has arrived, and does not wait for more.
+/// A time of zero means "only what is there": a read takes what has arrived, and does not wait for more. (It waits
+/// a few milliseconds: a system does not tell sooner what has arrived.)
 ///
 /// ```
 /// use std::time::Duration;
@@ -68,6 +69,9 @@ impl Default for Patience {
     }
 }
 
+/// How long a reader goes on when the time is spent, for what arrived in time while the program was late.
+const OVERTIME: Duration = Duration::from_millis(5);
+
 /// A [`Patience`] in use: what a reader remembers of its waiting.
 ///
 /// The readers of hosts have one inside. Where there is no clock, a caller that has one keeps it: see
@@ -77,23 +81,34 @@ pub struct Watch {
     pub(crate) patience: Patience,
     /// What is waited for: the number of frames so far, and whether the next has begun.
     awaited: (u32, bool),
-    /// Time spent in reads that waited for it.
-    spent: Duration,
-    /// Whether a read waited in vain for all the time that was left.
-    is_over: bool,
     /// The most bytes that were ever missing of it: once its header is there, all that did not come with it.
     missing: u64,
+    /// The time that it is allowed.
+    allowed: Duration,
+    /// Time spent in reads that waited for it, and after that was all of `allowed`.
+    spent: Duration,
+    overtime: Duration,
+    /// Whether a read waited in vain for all the time that was left.
+    is_over: bool,
 }
 
 impl Watch {
     /// Starts with no time spent.
     #[must_use]
     pub const fn new(patience: Patience) -> Self {
-        Self { patience, awaited: (0, false), spent: Duration::ZERO, is_over: false, missing: 0 }
+        Self {
+            patience,
+            awaited: (0, false),
+            missing: 0,
+            allowed: Duration::ZERO,
+            spent: Duration::ZERO,
+            overtime: Duration::ZERO,
+            is_over: false,
+        }
     }
 
-    /// Returns how much longer the next read may wait, `None` for ever. Zero: it takes what is there. Call it
-    /// after `poll` has returned `Missing`.
+    /// Returns how much longer the next read may wait, `None` for ever. Call it after `poll` has returned
+    /// `Missing`.
     pub(crate) fn left<F: Format, B: Store, E>(
         &mut self,
         decoder: &Decoder<F, B>,
@@ -105,14 +120,21 @@ impl Watch {
             self.awaited = awaited;
         }
         let allowed = if has_begun { self.patience.frame } else { self.patience.idle };
-        let Some(mut allowed) = allowed else { return Ok(None) };
+        let Some(mut allowed) = allowed else {
+            self.allowed = Duration::MAX;
+            return Ok(None);
+        };
         if has_begun {
             self.missing = self.missing.max(decoder.missing() as u64);
             let more = self.missing.checked_div(self.patience.bytes_per_second).unwrap_or(0);
             allowed = allowed.saturating_add(Duration::from_secs(more));
         }
-        let left = allowed.saturating_sub(self.spent);
-        if !self.is_over && (!left.is_zero() || allowed.is_zero()) {
+        self.allowed = allowed;
+        let left = match self.is_spent() {
+            false => allowed.saturating_sub(self.spent),
+            true => OVERTIME.saturating_sub(self.overtime),
+        };
+        if !self.is_over && !left.is_zero() {
             return Ok(Some(left));
         }
         if has_begun {
@@ -125,7 +147,13 @@ impl Watch {
 
     /// Counts time that a read spent waiting.
     pub(crate) fn spend(&mut self, time: Duration) {
-        self.spent = self.spent.saturating_add(time);
+        let spent = if self.is_spent() { &mut self.overtime } else { &mut self.spent };
+        *spent = spent.saturating_add(time);
+    }
+
+    /// Returns true if all of the time is spent.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.spent >= self.allowed
     }
 
     /// Records that a read waited in vain for all the time that was left.
@@ -133,10 +161,11 @@ impl Watch {
         self.is_over = true;
     }
 
-    /// Begins anew: bytes arrived that belong to no frame, or the reader was reset.
-    pub(crate) fn restart(&mut self) {
-        self.spent = Duration::ZERO;
-        self.is_over = false;
+    /// Forgets the time that was spent: bytes arrived that belong to no frame, or the reader was reset.
+    pub fn restart(&mut self) {
         self.missing = 0;
+        self.spent = Duration::ZERO;
+        self.overtime = Duration::ZERO;
+        self.is_over = false;
     }
 }

@@ -16,6 +16,8 @@ pub struct Reader<C, F: Format, B, T> {
     pub(crate) carrier: C,
     pub(crate) decoder: Decoder<F, B>,
     pub(crate) time: T,
+    /// Whether the caller was told that the trailer of the payload under way is wrong.
+    pub(crate) has_told: bool,
 }
 
 /// A transport by itself.
@@ -43,7 +45,7 @@ impl<S> Carries for Bare<S> {
 impl<S, F: Format, B, T: Time<S>> Reader<Bare<S>, F, B, T> {
     /// Makes a reader that goes on with a decoder, and what is buffered in it.
     pub const fn new(io: S, decoder: Decoder<F, B>) -> Self {
-        Self { carrier: Bare(io), decoder, time: T::NEW }
+        Self { carrier: Bare(io), decoder, time: T::NEW, has_told: false }
     }
 
     /// Takes the reader apart: the transport, and the decoder with what is buffered.
@@ -71,8 +73,7 @@ impl<C, F: Format, B, T> Reader<C, F, B, T> {
         &self.decoder
     }
 
-    /// Lends the decoder, to change its limit or its format, or to skip a fault by
-    /// [`resync`](Decoder::resync).
+    /// Lends the decoder, to change its limit or its format.
     pub const fn decoder_mut(&mut self) -> &mut Decoder<F, B> {
         &mut self.decoder
     }
@@ -93,9 +94,21 @@ impl<C: Carries, F: Format, B: Store, T: Time<C::Io>> Reader<C, F, B, T> {
 
     /// Forgets what is buffered, and the frame that has begun, for a new stream: after a fault on a line
     /// that can't be closed, for example. The counters stay.
+    ///
+    /// Of a `Framed` it is the direction that reads. `encoder_mut().reset()` forgets what is queued. A
+    /// `Watch` that the caller keeps must be restarted, too.
     pub fn reset(&mut self) {
         self.decoder.reset();
         self.time.restart();
+        self.has_told = false;
+    }
+
+    /// Looks for the next plausible frame after a fault or a time-out, and returns how many bytes it skipped:
+    /// see [`Decoder::resync`].
+    pub fn resync(&mut self) -> usize {
+        self.time.restart();
+        self.has_told = false;
+        self.decoder.resync()
     }
 
     /// Goes on with a payload that was not read to its end, for instance because the transport would
@@ -138,7 +151,7 @@ impl<C: Carries, F: Format, B: Store, T: Time<C::Io>> Reader<C, F, B, T> {
 impl<S, F: Format, D, E, T: Time<S>, U: Time<S>> Reader<Writer<S, F, E, U>, F, D, T> {
     /// Joins a transport with a decoder and an encoder.
     pub const fn new(io: S, decoder: Decoder<F, D>, encoder: ringframe::Encoder<F, E>) -> Self {
-        Self { carrier: Writer::new(io, encoder), decoder, time: T::NEW }
+        Self { carrier: Writer::new(io, encoder), decoder, time: T::NEW, has_told: false }
     }
 
     /// Takes both directions apart: the transport, the decoder with what is buffered, and the encoder with

@@ -139,9 +139,9 @@ impl<S, F: Format, D, E> Framed<S, F, D, E> {
         match self.get_ref().duplicate() {
             Err(error) => Err(SplitError { error, link: self }),
             Ok(other) => {
-                let Self { carrier, decoder, time } = self;
+                let Self { carrier, decoder, time, has_told } = self;
                 let Writer { io, .. } = carrier;
-                let reader = Reader { carrier: Bare(io), decoder, time };
+                let reader = Reader { carrier: Bare(io), decoder, time, has_told };
                 Ok((reader, Writer { io: other, ..carrier }))
             }
         }
@@ -149,8 +149,8 @@ impl<S, F: Format, D, E> Framed<S, F, D, E> {
 
     /// Puts two halves of one transport together again. The writer's handle is dropped.
     pub fn join(reader: Reader<S, F, D>, writer: Writer<S, F, E>) -> Self {
-        let Reader { carrier: Bare(io), decoder, time } = reader;
-        Self { carrier: Writer { io, ..writer }, decoder, time }
+        let Reader { carrier: Bare(io), decoder, time, has_told } = reader;
+        Self { carrier: Writer { io, ..writer }, decoder, time, has_told }
     }
 }
 

@@ -114,10 +114,10 @@ impl<S, F: Format, D, E> Framed<S, F, D, E> {
     /// Time-outs stay. Only a write patience that goes by [`Progress`] must be set anew: it asks the transport,
     /// which is another one now.
     pub fn split<R, W>(self, split: impl FnOnce(S) -> (R, W)) -> (Reader<R, F, D>, Writer<W, F, E>) {
-        let Self { carrier: Writer { io, encoder, time: write_time }, decoder, time } = self;
+        let Self { carrier: Writer { io, encoder, time: write_time }, decoder, time, has_told } = self;
         let (read, write) = split(io);
         let writer = Writer { io: write, encoder, time: write_time.of_another_transport() };
-        (Reader { carrier: Bare(read), decoder, time }, writer)
+        (Reader { carrier: Bare(read), decoder, time, has_told }, writer)
     }
 
     /// Puts two halves together again. `join` makes one transport of theirs, and may fail:
@@ -130,10 +130,10 @@ impl<S, F: Format, D, E> Framed<S, F, D, E> {
         writer: Writer<W, F, E>,
         join: impl FnOnce(R, W) -> Result<S, X>,
     ) -> Result<Self, X> {
-        let Reader { carrier: Bare(read), decoder, time } = reader;
+        let Reader { carrier: Bare(read), decoder, time, has_told } = reader;
         let Writer { io: write, encoder, time: write_time } = writer;
         let io = join(read, write)?;
         let writer = Writer { io, encoder, time: write_time.of_another_transport() };
-        Ok(Self { carrier: writer, decoder, time })
+        Ok(Self { carrier: writer, decoder, time, has_told })
     }
 }

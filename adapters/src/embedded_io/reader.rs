@@ -29,7 +29,9 @@ where
     /// [`ReadError`]. A frame larger than the store is
     /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
     pub fn next_frame(&mut self) -> Next<Frame<'_>, C::Io> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload()?;
+        }
         match self.fill()? {
             true => Ok(self.decoder.take_frame()?),
             false => Ok(None),
@@ -37,12 +39,15 @@ where
     }
 
     /// Waits for the next frame, and lends it without taking it: see
-    /// [`Decoder::peek_frame`](ringframe::Decoder::peek_frame). `None` is the end of the stream.
+    /// [`Decoder::peek_frame`](ringframe::Decoder::peek_frame). `None` is the end of the stream. A payload that was
+    /// not read to its end is skipped first.
     ///
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub fn peek_frame(&mut self) -> Next<Frame<'_>, C::Io> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload()?;
+        }
         if !self.fill()? {
             return Ok(None);
         }
@@ -65,16 +70,22 @@ where
     where
         C::Io: ReadReady,
     {
-        self.decoder.discard();
-        while let Status::Missing(_) = self.decoder.poll()? {
-            if !ready(self.carrier.io().read_ready()).map_err(ReadError::Io)? {
-                return Poll::Pending;
+        let ends_payload = inbound::leave_payload(&mut self.decoder, &mut self.has_told);
+        loop {
+            while let Status::Missing(_) = self.decoder.poll()? {
+                if !ready(self.carrier.io().read_ready()).map_err(ReadError::Io)? {
+                    return Poll::Pending;
+                }
+                if !self.read_once()? {
+                    return Poll::Ready(Ok(None));
+                }
             }
-            if !self.read_once()? {
-                return Poll::Ready(Ok(None));
+            if !ends_payload || !self.decoder.is_streaming() {
+                return Poll::Ready(self.decoder.take_frame().map_err(ReadError::from));
             }
+            // The end of the payload, and its trailer.
+            inbound::end_payload(&mut self.decoder, &mut self.has_told)?;
         }
-        Poll::Ready(self.decoder.take_frame().map_err(ReadError::from))
     }
 
     /// Like [`next_frame`](Self::next_frame), in the time that a [`Watch`] allows. `now` returns the time since
@@ -120,15 +131,17 @@ where
     where
         C::Io: ReadReady,
     {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload()?;
+        }
         let mut before = now();
         while let Status::Missing(_) = self.decoder.poll()? {
-            let left = watch.left(&self.decoder)?;
+            watch.left(&self.decoder)?;
             if ready(self.carrier.io().read_ready()).map_err(ReadError::Io)? {
                 if !self.read_once()? {
                     return Ok(None);
                 }
-            } else if left.is_some_and(|left| left.is_zero()) {
+            } else if watch.is_spent() {
                 watch.set_over();
             }
             let after = now();
@@ -159,7 +172,9 @@ where
     /// # Errors
     /// Those of [`next_event`](Self::next_event).
     pub fn next_incoming(&mut self) -> Next<Incoming<'_, C, F, B>, C::Io> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload()?;
+        }
         match self.fill()? {
             true => Ok(Incoming::take(self)?),
             false => Ok(None),
@@ -171,7 +186,7 @@ where
     /// any more.
     ///
     /// # Errors
-    /// [`ReadError::Io`].
+    /// [`ReadError::Io`], [`ReadError::CutOff`] and [`ReadError::Overrun`].
     pub fn read_ahead(&mut self) -> Result<bool, ReadError<<C::Io as ErrorType>::Error>>
     where
         C::Io: ReadReady,
@@ -190,6 +205,13 @@ where
         Ok(false)
     }
 
+    /// Waits for the trailer of a payload of which all bytes were taken, and compares it.
+    fn end_payload(&mut self) -> Result<(), ReadError<<C::Io as ErrorType>::Error>> {
+        self.fill()?;
+        inbound::end_payload(&mut self.decoder, &mut self.has_told)?;
+        Ok(())
+    }
+
     /// Reads until something is there to take. Returns false if the stream ended between frames.
     fn fill(&mut self) -> Result<bool, ReadError<<C::Io as ErrorType>::Error>> {
         while let Status::Missing(_) = self.decoder.poll()? {
@@ -203,7 +225,7 @@ where
     /// Reads once to the store. Returns false if the stream ended between frames.
     fn read_once(&mut self) -> Result<bool, ReadError<<C::Io as ErrorType>::Error>> {
         let result = self.carrier.io().read(self.decoder.space());
-        Ok(inbound::after_read(&mut self.decoder, result, fault)? != After::Taken(0))
+        Ok(inbound::after_read(&mut self.decoder, result, fault)? != After::End)
     }
 }
 
@@ -241,7 +263,9 @@ impl<S: Read, F: Format, D: Store, E> Framed<S, F, D, E> {
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub fn next_request(&mut self) -> Next<Request<'_, S, F, E>, S> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload()?;
+        }
         if !self.fill()? {
             return Ok(None);
         }
@@ -258,14 +282,16 @@ where
         if buf.is_empty() {
             return Ok(0);
         }
-        let Reader { carrier, decoder, .. } = &mut *self.reader;
+        let Reader { carrier, decoder, has_told, .. } = &mut *self.reader;
         loop {
-            if let Some(n) = inbound::take_payload(decoder, buf)? {
+            if let Some(n) = inbound::take_payload(decoder, has_told, buf)? {
                 return Ok(n);
             }
             let result = carrier.io().read(inbound::payload_space(decoder, buf));
-            if let After::Taken(n) = inbound::after_payload_read(decoder, buf, result, fault)? {
-                return Ok(n);
+            match inbound::after_payload_read(decoder, buf, result, fault)? {
+                After::Taken(n) => return Ok(n),
+                After::End => return Ok(0),
+                After::Stored | After::Interrupted => {}
             }
         }
     }
@@ -287,8 +313,10 @@ where
                 n => return Ok(n),
             }
             let result = carrier.io().read(inbound::unframed_space(decoder, buf));
-            if let After::Taken(n) = inbound::after_unframed_read(decoder, buf.len(), result, fault)? {
-                return Ok(n);
+            match inbound::after_unframed_read(decoder, buf.len(), result, fault)? {
+                After::Taken(n) => return Ok(n),
+                After::End => return Ok(0),
+                After::Stored | After::Interrupted => {}
             }
         }
     }

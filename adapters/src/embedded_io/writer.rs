@@ -33,8 +33,8 @@ impl<W: Write, F: Format, B: Store> Writer<W, F, B, Blocking> {
     /// [`send`](Self::send).
     pub fn push(&mut self, payload: &[u8]) -> Result<(), WriteError<W::Error>> {
         match self.encoder.push(payload) {
-            Err(EncodeError::NoRoom { .. }) => self.push_by_writing(&[], &[payload]),
-            result => Ok(result?),
+            Ok(()) => Ok(()),
+            Err(error) => self.push_by_writing(&[], &[payload], error),
         }
     }
 
@@ -45,12 +45,18 @@ impl<W: Write, F: Format, B: Store> Writer<W, F, B, Blocking> {
     /// Those of `push`.
     pub fn push_with(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), WriteError<W::Error>> {
         match self.encoder.push_with(fields, parts) {
-            Err(EncodeError::NoRoom { .. }) => self.push_by_writing(fields, parts),
-            result => Ok(result?),
+            Ok(()) => Ok(()),
+            Err(error) => self.push_by_writing(fields, parts, error),
         }
     }
 
-    fn push_by_writing(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), WriteError<W::Error>> {
+    fn push_by_writing(
+        &mut self,
+        fields: &[u8],
+        parts: &[&[u8]],
+        error: EncodeError,
+    ) -> Result<(), WriteError<W::Error>> {
+        outbound::check_later(&self.encoder, error)?;
         self.drain().map_err(WriteError::before_queueing)?;
         let rest = outbound::begin(&mut self.encoder, fields, parts)?;
         if rest.is_empty() { Ok(()) } else { self.drain_with(rest) }

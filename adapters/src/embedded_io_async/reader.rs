@@ -29,7 +29,9 @@ where
     /// [`ReadError`]. A frame larger than the store is
     /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
     pub async fn next_frame(&mut self) -> Next<Frame<'_>, C::Io> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload().await?;
+        }
         match self.fill().await? {
             true => Ok(self.decoder.take_frame()?),
             false => Ok(None),
@@ -37,14 +39,17 @@ where
     }
 
     /// Waits for the next frame, and lends it without taking it: see
-    /// [`Decoder::peek_frame`](ringframe::Decoder::peek_frame). `None` is the end of the stream.
+    /// [`Decoder::peek_frame`](ringframe::Decoder::peek_frame). `None` is the end of the stream. A payload that was
+    /// not read to its end is skipped first.
     ///
     /// Cancel-safe: a byte that was read is kept for the next call.
     ///
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub async fn peek_frame(&mut self) -> Next<Frame<'_>, C::Io> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload().await?;
+        }
         if !self.fill().await? {
             return Ok(None);
         }
@@ -69,16 +74,22 @@ where
     where
         C::Io: ReadReady,
     {
-        self.decoder.discard();
-        while let Status::Missing(_) = self.decoder.poll()? {
-            if !ready(self.carrier.io().read_ready()).map_err(ReadError::Io)? {
-                return Poll::Pending;
+        let ends_payload = inbound::leave_payload(&mut self.decoder, &mut self.has_told);
+        loop {
+            while let Status::Missing(_) = self.decoder.poll()? {
+                if !ready(self.carrier.io().read_ready()).map_err(ReadError::Io)? {
+                    return Poll::Pending;
+                }
+                if !self.read_once().await? {
+                    return Poll::Ready(Ok(None));
+                }
             }
-            if !self.read_once().await? {
-                return Poll::Ready(Ok(None));
+            if !ends_payload || !self.decoder.is_streaming() {
+                return Poll::Ready(self.decoder.take_frame().map_err(ReadError::from));
             }
+            // The end of the payload, and its trailer.
+            inbound::end_payload(&mut self.decoder, &mut self.has_told)?;
         }
-        Poll::Ready(self.decoder.take_frame().map_err(ReadError::from))
     }
 
     /// Returns the next event: a frame, or one larger than the store in pieces that the store lends. `None`
@@ -106,7 +117,9 @@ where
     /// # Errors
     /// Those of [`next_event`](Self::next_event).
     pub async fn next_incoming(&mut self) -> Next<Incoming<'_, C, F, B>, C::Io> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload().await?;
+        }
         match self.fill().await? {
             true => Ok(Incoming::take(self)?),
             false => Ok(None),
@@ -120,7 +133,7 @@ where
     /// Cancel-safe: a byte that was read is kept for the next call.
     ///
     /// # Errors
-    /// [`ReadError::Io`].
+    /// [`ReadError::Io`], [`ReadError::CutOff`] and [`ReadError::Overrun`].
     pub async fn read_ahead(&mut self) -> Result<bool, ReadError<<C::Io as ErrorType>::Error>>
     where
         C::Io: ReadReady,
@@ -143,6 +156,13 @@ where
         Ok(false)
     }
 
+    /// Waits for the trailer of a payload of which all bytes were taken, and compares it.
+    async fn end_payload(&mut self) -> Result<(), ReadError<<C::Io as ErrorType>::Error>> {
+        self.fill().await?;
+        inbound::end_payload(&mut self.decoder, &mut self.has_told)?;
+        Ok(())
+    }
+
     /// Reads until something is there to take. Returns false if the stream ended between frames.
     async fn fill(&mut self) -> Result<bool, ReadError<<C::Io as ErrorType>::Error>> {
         while let Status::Missing(_) = self.decoder.poll()? {
@@ -160,7 +180,7 @@ where
         if after == After::Interrupted {
             yield_now().await;
         }
-        Ok(after != After::Taken(0))
+        Ok(after != After::End)
     }
 }
 
@@ -173,7 +193,9 @@ impl<S: Read, F: Format, D: Store, E> Framed<S, F, D, E> {
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub async fn next_request(&mut self) -> Next<Request<'_, S, F, E>, S> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload().await?;
+        }
         if !self.fill().await? {
             return Ok(None);
         }
@@ -192,14 +214,15 @@ where
         if buf.is_empty() {
             return Ok(0);
         }
-        let Reader { carrier, decoder, .. } = &mut *self.reader;
+        let Reader { carrier, decoder, has_told, .. } = &mut *self.reader;
         loop {
-            if let Some(n) = inbound::take_payload(decoder, buf)? {
+            if let Some(n) = inbound::take_payload(decoder, has_told, buf)? {
                 return Ok(n);
             }
             let result = carrier.io().read(inbound::payload_space(decoder, buf)).await;
             match inbound::after_payload_read(decoder, buf, result, fault)? {
                 After::Taken(n) => return Ok(n),
+                After::End => return Ok(0),
                 After::Stored => {}
                 After::Interrupted => yield_now().await,
             }
@@ -227,6 +250,7 @@ where
             let result = carrier.io().read(inbound::unframed_space(decoder, buf)).await;
             match inbound::after_unframed_read(decoder, buf.len(), result, fault)? {
                 After::Taken(n) => return Ok(n),
+                After::End => return Ok(0),
                 After::Stored => {}
                 After::Interrupted => yield_now().await,
             }

@@ -38,8 +38,8 @@ impl<W: Write, F: Format, B: Store> Writer<W, F, B, Tasks> {
     /// [`send`](Self::send).
     pub async fn push(&mut self, payload: &[u8]) -> Result<(), WriteError<W::Error>> {
         match self.encoder.push(payload) {
-            Err(EncodeError::NoRoom { .. }) => self.push_by_writing(&[], &[payload]).await,
-            result => Ok(result?),
+            Ok(()) => Ok(()),
+            Err(error) => self.push_by_writing(&[], &[payload], error).await,
         }
     }
 
@@ -52,12 +52,18 @@ impl<W: Write, F: Format, B: Store> Writer<W, F, B, Tasks> {
     /// Those of `push`.
     pub async fn push_with(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), WriteError<W::Error>> {
         match self.encoder.push_with(fields, parts) {
-            Err(EncodeError::NoRoom { .. }) => self.push_by_writing(fields, parts).await,
-            result => Ok(result?),
+            Ok(()) => Ok(()),
+            Err(error) => self.push_by_writing(fields, parts, error).await,
         }
     }
 
-    async fn push_by_writing(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), WriteError<W::Error>> {
+    async fn push_by_writing(
+        &mut self,
+        fields: &[u8],
+        parts: &[&[u8]],
+        error: EncodeError,
+    ) -> Result<(), WriteError<W::Error>> {
+        outbound::check_later(&self.encoder, error)?;
         self.drain().await.map_err(WriteError::before_queueing)?;
         let rest = outbound::begin(&mut self.encoder, fields, parts)?;
         if rest.is_empty() { Ok(()) } else { self.drain_with(rest).await }

@@ -21,7 +21,7 @@ use crate::{ReadError, WriteError};
 impl<C: Carries<Io: Read>, F: Format, B: Store> Reader<C, F, B, ReadTime<C::Io>> {
     fn read_payload(&mut self, buf: &mut [u8]) -> Result<usize, ReadError<io::Error>> {
         loop {
-            if let Some(n) = inbound::take_payload(&mut self.decoder, buf)? {
+            if let Some(n) = inbound::take_payload(&mut self.decoder, &mut self.has_told, buf)? {
                 return Ok(n);
             }
             let io = self.carrier.io();
@@ -29,8 +29,10 @@ impl<C: Carries<Io: Read>, F: Format, B: Store> Reader<C, F, B, ReadTime<C::Io>>
                 .time
                 .read(io, &mut self.decoder, |io, decoder| io.read(inbound::payload_space(decoder, buf)))?;
             let Outcome::Answer(result) = outcome else { continue };
-            if let After::Taken(n) = inbound::after_payload_read(&mut self.decoder, buf, result, fault)? {
-                return Ok(n);
+            match inbound::after_payload_read(&mut self.decoder, buf, result, fault)? {
+                After::Taken(n) => return Ok(n),
+                After::End => return Ok(0),
+                After::Stored | After::Interrupted => {}
             }
         }
     }
@@ -46,21 +48,24 @@ impl<C: Carries<Io: Read>, F: Format, B: Store> Reader<C, F, B, ReadTime<C::Io>>
                 .time
                 .read(io, &mut self.decoder, |io, decoder| io.read(inbound::unframed_space(decoder, buf)))?;
             let Outcome::Answer(result) = outcome else { continue };
-            let after = inbound::after_unframed_read(&mut self.decoder, buf.len(), result, fault)?;
-            if let After::Taken(n) = after {
-                self.time.watch.restart();
-                return Ok(n);
+            match inbound::after_unframed_read(&mut self.decoder, buf.len(), result, fault)? {
+                After::Taken(n) => {
+                    self.time.watch.restart();
+                    return Ok(n);
+                }
+                After::End => return Ok(0),
+                After::Stored | After::Interrupted => {}
             }
         }
     }
 
-    /// Reads to the store, unless something is there that `peek` finds.
+    /// Reads to the store, until something is there or the stream has ended.
     fn fill_store(&mut self, is_there: impl Fn(&Decoder<F, B>) -> bool) -> io::Result<()> {
         while !is_there(&self.decoder) {
             let io = self.carrier.io();
             let outcome = self.time.read(io, &mut self.decoder, |io, decoder| io.read(decoder.space()))?;
             let Outcome::Answer(result) = outcome else { continue };
-            if inbound::after_read(&mut self.decoder, result, fault)? == After::Taken(0) {
+            if inbound::after_read(&mut self.decoder, result, fault)? == After::End {
                 break;
             }
         }

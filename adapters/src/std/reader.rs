@@ -26,7 +26,7 @@ where
     /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
     #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
-        self.decoder.discard();
+        self.leave_payload()?;
         match self.fill()? {
             true => Ok(self.decoder.take_frame()?),
             false => Ok(None),
@@ -34,7 +34,8 @@ where
     }
 
     /// Waits for the next frame, and lends it without taking it: see
-    /// [`Decoder::peek_frame`](ringframe::Decoder::peek_frame). `None` is the end of the stream.
+    /// [`Decoder::peek_frame`](ringframe::Decoder::peek_frame). `None` is the end of the stream. A payload that was
+    /// not read to its end is skipped first.
     ///
     /// ```
     /// use std::io::Read;
@@ -60,7 +61,7 @@ where
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub fn peek_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
-        self.decoder.discard();
+        self.leave_payload()?;
         if !self.fill()? {
             return Ok(None);
         }
@@ -77,12 +78,16 @@ where
     /// # Errors
     /// Those of `next_frame`.
     pub fn try_next_frame(&mut self) -> Poll<Result<Option<Frame<'_>>, ReadError<io::Error>>> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            match self.fill_without_waiting() {
+                Ok(_) => _ = inbound::end_payload(&mut self.decoder, &mut self.has_told)?,
+                Err(error) => return pending(error),
+            }
+        }
         match self.fill_without_waiting() {
             Ok(true) => Poll::Ready(self.decoder.take_frame().map_err(ReadError::from)),
             Ok(false) => Poll::Ready(Ok(None)),
-            Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
+            Err(error) => pending(error),
         }
     }
 
@@ -107,7 +112,7 @@ where
     /// # Errors
     /// Those of [`next_event`](Self::next_event).
     pub fn next_incoming(&mut self) -> Result<Option<Incoming<'_, C, F, B>>, ReadError<io::Error>> {
-        self.decoder.discard();
+        self.leave_payload()?;
         match self.fill()? {
             true => Ok(Incoming::take(self)?),
             false => Ok(None),
@@ -115,11 +120,11 @@ where
     }
 
     /// Reads ahead of what is asked for, as far as the store has room, until the stream ends. Returns true at
-    /// its end, false if no room is left. No patience applies. It is for a transport that does not block: a
+    /// its end, false if there is no more room. No patience applies. It is for a transport that does not block: a
     /// caller that is busy with an answer learns so that nobody waits for it any more.
     ///
     /// # Errors
-    /// [`ReadError::Io`] and [`ReadError::CutOff`]. After `WouldBlock` the next call goes on.
+    /// [`ReadError::Io`], [`ReadError::CutOff`] and [`ReadError::Overrun`]. After `WouldBlock` the next call goes on.
     pub fn read_ahead(&mut self) -> Result<bool, ReadError<io::Error>> {
         loop {
             let space = self.decoder.space();
@@ -138,8 +143,11 @@ where
     /// say that it was too long.
     ///
     /// It is for blocking transports, and sets their read time-out. [`Patience::ENDLESS`] restores the
-    /// transport's own, and so does [`into_parts`](Self::into_parts). On a non-blocking transport the patience
-    /// has no effect: calls fail with `WouldBlock` at once, as without it.
+    /// transport's own, and so does [`into_parts`](Self::into_parts); a reader that is dropped leaves it as it is.
+    /// While a patience is set, leave that time-out to the reader.
+    ///
+    /// On a non-blocking transport a patience of more than a few milliseconds has no effect: calls fail with
+    /// `WouldBlock` at once, as without it.
     pub fn set_patience(&mut self, patience: Patience)
     where
         C::Io: ReadTimeout,
@@ -150,6 +158,17 @@ where
     /// Returns how long reading waits for the peer.
     pub const fn patience(&self) -> Patience {
         self.time.watch.patience
+    }
+
+    /// Leaves a payload that was not read to its end. One of which all bytes were taken ends here: its trailer is
+    /// compared.
+    #[inline(always)]
+    fn leave_payload(&mut self) -> Result<(), ReadError<io::Error>> {
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.fill()?;
+            inbound::end_payload(&mut self.decoder, &mut self.has_told)?;
+        }
+        Ok(())
     }
 
     /// Reads until something is there to take. Returns false if the stream ended between frames.
@@ -168,7 +187,7 @@ where
             let io = self.carrier.io();
             let outcome = self.time.read(io, &mut self.decoder, |io, decoder| io.read(decoder.space()))?;
             if let Outcome::Answer(result) = outcome {
-                if inbound::after_read(&mut self.decoder, result, fault)? == After::Taken(0) {
+                if inbound::after_read(&mut self.decoder, result, fault)? == After::End {
                     return Ok(false);
                 }
             }
@@ -180,11 +199,19 @@ where
     fn fill_without_waiting(&mut self) -> Result<bool, ReadError<io::Error>> {
         while let Status::Missing(_) = self.decoder.poll()? {
             let result = self.carrier.io().read(self.decoder.space());
-            if inbound::after_read(&mut self.decoder, result, fault)? == After::Taken(0) {
+            if inbound::after_read(&mut self.decoder, result, fault)? == After::End {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+}
+
+/// Tells "not now" from the other failures.
+fn pending<T>(error: ReadError<io::Error>) -> Poll<Result<T, ReadError<io::Error>>> {
+    match error {
+        ReadError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        error => Poll::Ready(Err(error)),
     }
 }
 
@@ -217,7 +244,7 @@ impl<S: Read, F: Format, D: Store, E> Framed<S, F, D, E> {
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub fn next_request(&mut self) -> Result<Option<Request<'_, S, F, E>>, ReadError<io::Error>> {
-        self.decoder.discard();
+        self.leave_payload()?;
         if !self.fill()? {
             return Ok(None);
         }

@@ -278,7 +278,7 @@ impl<S> WriteTime<S> {
         self.stalled = self.stalled.saturating_add(waited);
         if self.stalled >= allowed {
             self.stalled = Duration::ZERO;
-            return Err(WriteError::Stalled { allowed });
+            return Err(WriteError::Stalled { allowed, queued: true });
         }
         Ok(outcome)
     }

@@ -36,8 +36,8 @@ impl<W: Write, F: Format, B: Store> Writer<W, F, B, WriteTime<W>> {
     #[inline]
     pub fn push(&mut self, payload: &[u8]) -> Result<(), WriteError<io::Error>> {
         match self.encoder.push(payload) {
-            Err(EncodeError::NoRoom { .. }) => self.push_by_writing(&[], &[payload]),
-            result => Ok(result?),
+            Ok(()) => Ok(()),
+            Err(error) => self.push_by_writing(&[], &[payload], error),
         }
     }
 
@@ -49,13 +49,19 @@ impl<W: Write, F: Format, B: Store> Writer<W, F, B, WriteTime<W>> {
     #[inline]
     pub fn push_with(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), WriteError<io::Error>> {
         match self.encoder.push_with(fields, parts) {
-            Err(EncodeError::NoRoom { .. }) => self.push_by_writing(fields, parts),
-            result => Ok(result?),
+            Ok(()) => Ok(()),
+            Err(error) => self.push_by_writing(fields, parts, error),
         }
     }
 
     #[inline(never)]
-    fn push_by_writing(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), WriteError<io::Error>> {
+    fn push_by_writing(
+        &mut self,
+        fields: &[u8],
+        parts: &[&[u8]],
+        error: EncodeError,
+    ) -> Result<(), WriteError<io::Error>> {
+        outbound::check_later(&self.encoder, error)?;
         self.drain().map_err(WriteError::before_queueing)?;
         let rest = outbound::begin(&mut self.encoder, fields, parts)?;
         if rest.is_empty() { Ok(()) } else { self.drain_with(rest) }
@@ -182,7 +188,8 @@ impl<W: Write, F: Format, B: Store> Writer<W, F, B, WriteTime<W>> {
     /// the default: for ever.
     ///
     /// It is for blocking transports, and sets their write time-out. `None` restores the transport's own, and
-    /// so does [`into_parts`](Self::into_parts). On a non-blocking transport it has no effect.
+    /// so does [`into_parts`](Self::into_parts). On a non-blocking transport a patience of more than a few
+    /// milliseconds has no effect.
     pub fn set_write_patience(&mut self, patience: Option<Duration>)
     where
         W: WriteTimeout,

@@ -10,7 +10,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ringframe::EncodeError;
 use ringframe::{Format, Store};
 
-use super::reader::{once_more, poll_read};
+use super::reader::poll_read;
 use super::writer::Paused;
 use super::{ReadTime, WriteTime};
 use crate::inbound::{self, After};
@@ -34,7 +34,7 @@ where
         buf: &mut [u8],
     ) -> Poll<Result<usize, ReadError<io::Error>>> {
         loop {
-            if let Some(n) = inbound::take_payload(&mut self.decoder, buf)? {
+            if let Some(n) = inbound::take_payload(&mut self.decoder, &mut self.has_told, buf)? {
                 return Poll::Ready(Ok(n));
             }
             let io = self.carrier.io();
@@ -44,8 +44,8 @@ where
             let Some(result) = ready!(read) else { continue };
             match inbound::after_payload_read(&mut self.decoder, buf, result, fault)? {
                 After::Taken(n) => return Poll::Ready(Ok(n)),
-                After::Stored => {}
-                After::Interrupted => return once_more(cx),
+                After::End => return Poll::Ready(Ok(0)),
+                After::Stored | After::Interrupted => {}
             }
         }
     }
@@ -70,8 +70,8 @@ where
                     self.time.watch.restart();
                     return Poll::Ready(Ok(n));
                 }
-                After::Stored => {}
-                After::Interrupted => return once_more(cx),
+                After::End => return Poll::Ready(Ok(0)),
+                After::Stored | After::Interrupted => {}
             }
         }
     }
@@ -129,7 +129,8 @@ where
 /// The bytes of the stream, the buffered ones first, then none at its end. With a [`Patience`] each read waits
 /// as long as between frames.
 ///
-/// Cancel-safe: a byte that was read is kept for the next call.
+/// Cancel-safe: a byte that was read is kept for the next call. The time counts from one poll that has to wait to
+/// the next.
 impl<C, F, B> AsyncRead for Unframed<'_, C, F, B, ReadTime>
 where
     C: Carries<Io: AsyncRead + Unpin>,

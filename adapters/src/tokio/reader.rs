@@ -8,6 +8,7 @@ use std_crate::io;
 use ::tokio::io::{AsyncRead, ReadBuf};
 use ringframe::{Event, Format, Frame, Status, Store};
 
+use super::time::unless_interrupted;
 use super::{Framed, Incoming, ReadTime, Request};
 use crate::ReadError;
 use crate::inbound::{self, After};
@@ -31,7 +32,9 @@ where
     /// [`ReadError`]. A frame larger than the store is
     /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
     pub async fn next_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload().await?;
+        }
         if !self.is_filled() && !self.fill().await? {
             return Ok(None);
         }
@@ -39,7 +42,8 @@ where
     }
 
     /// Waits for the next frame, and lends it without taking it: see
-    /// [`Decoder::peek_frame`](ringframe::Decoder::peek_frame). `None` is the end of the stream.
+    /// [`Decoder::peek_frame`](ringframe::Decoder::peek_frame). `None` is the end of the stream. A payload that was
+    /// not read to its end is skipped first.
     ///
     /// Cancel-safe: a byte that was read is kept for the next call.
     ///
@@ -68,7 +72,9 @@ where
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub async fn peek_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload().await?;
+        }
         if !self.is_filled() && !self.fill().await? {
             return Ok(None);
         }
@@ -104,7 +110,9 @@ where
     /// # Errors
     /// Those of [`next_event`](Self::next_event).
     pub async fn next_incoming(&mut self) -> Result<Option<Incoming<'_, C, F, B>>, ReadError<io::Error>> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload().await?;
+        }
         if !self.is_filled() && !self.fill().await? {
             return Ok(None);
         }
@@ -112,13 +120,13 @@ where
     }
 
     /// Reads ahead of what is asked for, as far as the store has room, until the stream ends. Returns true at
-    /// its end, false if no room is left. No patience applies. A caller that is busy with an answer learns so
+    /// its end, false if there is no more room. No patience applies. A caller that is busy with an answer learns so
     /// that nobody waits for it any more.
     ///
     /// Cancel-safe: a byte that was read is kept for the next call.
     ///
     /// # Errors
-    /// [`ReadError::Io`] and [`ReadError::CutOff`].
+    /// [`ReadError::Io`], [`ReadError::CutOff`] and [`ReadError::Overrun`].
     pub async fn read_ahead(&mut self) -> Result<bool, ReadError<io::Error>> {
         poll_fn(|cx| {
             loop {
@@ -126,13 +134,11 @@ where
                 if space.is_empty() {
                     return Poll::Ready(Ok(false));
                 }
-                match ready!(poll_read(self.carrier.io(), cx, space)) {
+                let result = poll_read(self.carrier.io(), cx, space);
+                match ready!(unless_interrupted(cx, result)) {
                     // Whether it is a good end the next call tells that takes what is there.
                     Ok(0) => return Poll::Ready(Ok(true)),
-                    result => match inbound::after_read(&mut self.decoder, result, fault)? {
-                        After::Interrupted => return once_more(cx),
-                        After::Stored | After::Taken(_) => {}
-                    },
+                    result => _ = inbound::after_read(&mut self.decoder, result, fault)?,
                 }
             }
         })
@@ -156,8 +162,16 @@ where
         matches!(self.decoder.poll(), Ok(Status::Ready))
     }
 
+    /// Waits for the trailer of a payload of which all bytes were taken, and compares it.
+    async fn end_payload(&mut self) -> Result<(), ReadError<io::Error>> {
+        self.fill().await?;
+        inbound::end_payload(&mut self.decoder, &mut self.has_told)?;
+        Ok(())
+    }
+
     /// Reads until something is there to take. Returns false if the stream ended between frames.
     async fn fill(&mut self) -> Result<bool, ReadError<io::Error>> {
+        self.time.begin();
         let reader = Paused(self);
         poll_fn(|cx| reader.0.poll_fill(cx)).await
     }
@@ -170,9 +184,8 @@ where
                 .poll_read(cx, &mut self.decoder, |cx, decoder| poll_read(io, cx, decoder.space()))?;
             let Some(result) = ready!(read) else { continue };
             match inbound::after_read(&mut self.decoder, result, fault)? {
-                After::Taken(_) => return Poll::Ready(Ok(false)),
-                After::Stored => {}
-                After::Interrupted => return once_more(cx),
+                After::End => return Poll::Ready(Ok(false)),
+                After::Stored | After::Taken(_) | After::Interrupted => {}
             }
         }
         Poll::Ready(Ok(true))
@@ -186,13 +199,6 @@ impl<C: Carries, F: Format, B> Drop for Paused<'_, C, F, B> {
     fn drop(&mut self) {
         Time::<C::Io>::pause(&mut self.0.time);
     }
-}
-
-/// Lets other tasks run, then this one goes on: a transport that is interrupted for ever must not keep them
-/// from running.
-pub(super) fn once_more<T>(cx: &Context<'_>) -> Poll<T> {
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }
 
 pub(super) fn poll_read<R: AsyncRead + Unpin>(
@@ -213,7 +219,9 @@ impl<S: AsyncRead + Unpin, F: Format, D: Store, E> Framed<S, F, D, E> {
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub async fn next_request(&mut self) -> Result<Option<Request<'_, S, F, E>>, ReadError<io::Error>> {
-        self.decoder.discard();
+        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
+            self.end_payload().await?;
+        }
         if !self.is_filled() && !self.fill().await? {
             return Ok(None);
         }

@@ -47,12 +47,24 @@ impl Alarm {
     }
 }
 
+/// Waits after `Interrupted`, and lets other tasks run: a transport that is interrupted for ever must not keep
+/// them from running, nor stop the clock.
+pub(super) fn unless_interrupted<T>(cx: &Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    match result {
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        result => result,
+    }
+}
+
 /// What a reader remembers of time.
 #[derive(Debug)]
 pub struct ReadTime {
     pub(super) watch: Watch,
-    /// Since when a read waits.
-    since: Option<Instant>,
+    /// Since when a read waits, and until when it may. It goes on when the read is polled again.
+    waiting: Option<(Instant, Instant)>,
     alarm: Alarm,
 }
 
@@ -65,38 +77,45 @@ impl ReadTime {
         decoder: &mut Decoder<F, B>,
         read: impl FnOnce(&mut Context<'_>, &mut Decoder<F, B>) -> Poll<io::Result<usize>>,
     ) -> Result<Poll<Option<io::Result<usize>>>, ReadError<io::Error>> {
-        Time::<()>::pause(self);
-        let left = self.watch.left(decoder)?;
-        if let Poll::Ready(result) = read(cx, decoder) {
+        let until = match self.waiting {
+            Some((_, until)) => Some(until),
+            None => {
+                let left = self.watch.left(decoder)?;
+                left.and_then(|left| Instant::now().checked_add(left))
+            }
+        };
+        let result = read(cx, decoder);
+        if let Poll::Ready(result) = unless_interrupted(cx, result) {
+            Time::<()>::pause(self);
             return Ok(Poll::Ready(Some(result)));
         }
-        let Some(left) = left else { return Ok(Poll::Pending) };
-        let now = Instant::now();
-        let is_over = match now.checked_add(left) {
-            _ if left.is_zero() => Poll::Ready(()),
-            Some(end) => self.alarm.poll(cx, end),
-            None => Poll::Pending,
-        };
-        if is_over.is_ready() {
-            self.watch.set_over();
-            return Ok(Poll::Ready(None));
+        let Some(until) = until else { return Ok(Poll::Pending) };
+        self.waiting.get_or_insert_with(|| (Instant::now(), until));
+        if self.alarm.poll(cx, until).is_pending() {
+            return Ok(Poll::Pending);
         }
-        self.since = Some(now);
-        Ok(Poll::Pending)
+        Time::<()>::pause(self);
+        self.watch.set_over();
+        Ok(Poll::Ready(None))
+    }
+
+    /// Begins a call. Whatever waited before was dropped.
+    pub(super) fn begin(&mut self) {
+        self.waiting = None;
     }
 }
 
 impl<S> Time<S> for ReadTime {
-    const NEW: Self = Self { watch: Watch::new(Patience::ENDLESS), since: None, alarm: Alarm(None) };
+    const NEW: Self = Self { watch: Watch::new(Patience::ENDLESS), waiting: None, alarm: Alarm(None) };
 
     fn pause(&mut self) {
-        if let Some(since) = self.since.take() {
+        if let Some((since, _)) = self.waiting.take() {
             self.watch.spend(since.elapsed());
         }
     }
 
     fn restart(&mut self) {
-        self.since = None;
+        self.waiting = None;
         self.watch.restart();
     }
 }
@@ -147,13 +166,9 @@ impl<W> WriteTime<W> {
         self.pause();
         let result = poll(cx, io);
         let is_buffering = self.note_progress(io);
-        if let Poll::Ready(result) = result {
-            let is_done = match &result {
-                // What a transport buffers the peer has not taken.
-                Ok(_) => call == Call::Flush || !is_buffering,
-                Err(error) => error.kind() != io::ErrorKind::Interrupted,
-            };
-            if is_done {
+        if let Poll::Ready(result) = unless_interrupted(cx, result) {
+            // What a transport buffers the peer has not taken.
+            if result.is_err() || call == Call::Flush || !is_buffering {
                 self.restart();
             }
             return Poll::Ready(Ok(result));
@@ -178,10 +193,9 @@ impl<W> WriteTime<W> {
     fn poll_over(&mut self, cx: &mut Context<'_>, call: Call) -> Poll<WriteError<io::Error>> {
         // Without a word from the transport, a flush that takes long may be one that gets on well.
         let is_watched = call == Call::Write || self.progress.is_some();
-        let stalled = self
-            .patience
-            .filter(|_| is_watched)
-            .map(|allowed| (allowed.saturating_sub(self.stalled), WriteError::Stalled { allowed }));
+        let stalled = self.patience.filter(|_| is_watched).map(|allowed| {
+            (allowed.saturating_sub(self.stalled), WriteError::Stalled { allowed, queued: true })
+        });
         let flushing = self
             .flush_timeout
             .filter(|_| call == Call::Flush)

@@ -10,7 +10,6 @@ use ::tokio::io::AsyncWrite;
 use ringframe::{EncodeError, Format, Store};
 
 use super::WriteTime;
-use super::reader::once_more;
 use super::time::{Call, Progress};
 use crate::WriteError;
 use crate::outbound::{self, Rest};
@@ -45,8 +44,8 @@ impl<W: AsyncWrite + Unpin, F: Format, B: Store> Writer<W, F, B, WriteTime<W>> {
     /// [`WriteError`]. A frame that fits the store is queued, or after any error not.
     pub async fn push(&mut self, payload: &[u8]) -> Result<(), WriteError<io::Error>> {
         match self.encoder.push(payload) {
-            Err(EncodeError::NoRoom { .. }) => self.push_by_writing(&[], &[payload]).await,
-            result => Ok(result?),
+            Ok(()) => Ok(()),
+            Err(error) => self.push_by_writing(&[], &[payload], error).await,
         }
     }
 
@@ -59,12 +58,18 @@ impl<W: AsyncWrite + Unpin, F: Format, B: Store> Writer<W, F, B, WriteTime<W>> {
     /// Those of `push`.
     pub async fn push_with(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), WriteError<io::Error>> {
         match self.encoder.push_with(fields, parts) {
-            Err(EncodeError::NoRoom { .. }) => self.push_by_writing(fields, parts).await,
-            result => Ok(result?),
+            Ok(()) => Ok(()),
+            Err(error) => self.push_by_writing(fields, parts, error).await,
         }
     }
 
-    async fn push_by_writing(&mut self, fields: &[u8], parts: &[&[u8]]) -> Result<(), WriteError<io::Error>> {
+    async fn push_by_writing(
+        &mut self,
+        fields: &[u8],
+        parts: &[&[u8]],
+        error: EncodeError,
+    ) -> Result<(), WriteError<io::Error>> {
+        outbound::check_later(&self.encoder, error)?;
         self.drain().await.map_err(WriteError::before_queueing)?;
         let rest = outbound::begin(&mut self.encoder, fields, parts)?;
         if rest.is_empty() { Ok(()) } else { self.drain_with(rest).await }
@@ -233,10 +238,7 @@ impl<W: AsyncWrite + Unpin, F: Format, B: Store> Writer<W, F, B, WriteTime<W>> {
             let write = |cx: &mut Context<'_>, io: &mut W| Pin::new(io).poll_write_vectored(cx, &slices);
             (offered, ready!(self.time.poll(cx, &mut self.io, Call::Write, write))?)
         };
-        match outbound::after_write(&mut self.encoder, offered, result, fault)? {
-            Some(sent) => Poll::Ready(Ok(sent)),
-            None => once_more(cx),
-        }
+        Poll::Ready(Ok(outbound::after_write(&mut self.encoder, offered, result, fault)?.unwrap_or(0)))
     }
 
     /// Flushes the transport, or shuts it down.
@@ -247,7 +249,8 @@ impl<W: AsyncWrite + Unpin, F: Format, B: Store> Writer<W, F, B, WriteTime<W>> {
     ) -> Poll<Result<(), WriteError<io::Error>>> {
         let call = |cx: &mut Context<'_>, io: &mut W| call(Pin::new(io), cx);
         let result = ready!(self.time.poll(cx, &mut self.io, Call::Flush, call))?;
-        if outbound::after_flush(result, fault)? { Poll::Ready(Ok(())) } else { once_more(cx) }
+        outbound::after_flush(result, fault)?;
+        Poll::Ready(Ok(()))
     }
 
     pub(super) fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError<io::Error>>> {

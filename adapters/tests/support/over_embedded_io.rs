@@ -2,9 +2,10 @@
 
 use std::io::{self, ErrorKind};
 
-use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
+use embedded_io::{Error, ErrorType, Read, ReadReady, Write, WriteReady};
+use ringframe_io::{ReadError, WriteError};
 
-use super::fake::{Fake, Step};
+use crate::suite::fake::Fake;
 
 impl ErrorType for Fake {
     type Error = io::Error;
@@ -26,28 +27,51 @@ impl Write for Fake {
     }
 }
 
-/// Whether the next call would not block. If it would, or if the question is interrupted, that was the plan's
-/// step: time passes.
-fn ready(fake: &mut Fake) -> io::Result<bool> {
-    let mut ahead = fake.plan.clone();
-    let answer = match ahead.next() {
-        Step::Fail(ErrorKind::WouldBlock) => Ok(false),
-        Step::Fail(ErrorKind::Interrupted) => Err(ErrorKind::Interrupted.into()),
-        _ => return Ok(true),
-    };
-    fake.plan = ahead;
-    fake.failed += 1;
-    answer
-}
-
 impl ReadReady for Fake {
     fn read_ready(&mut self) -> io::Result<bool> {
-        ready(self)
+        self.is_ready()
     }
 }
 
 impl WriteReady for Fake {
     fn write_ready(&mut self) -> io::Result<bool> {
-        ready(self)
+        self.is_ready()
     }
+}
+
+pub(crate) fn read_error(error: ReadError<io::Error>) -> ReadError<io::Error> {
+    error
+}
+
+pub(crate) fn write_error(error: WriteError<io::Error>) -> WriteError<io::Error> {
+    error
+}
+
+pub(crate) fn kind_of_read_error(error: &ReadError<io::Error>) -> ErrorKind {
+    kind(error.kind())
+}
+
+pub(crate) fn kind_of_write_error(error: &WriteError<io::Error>) -> ErrorKind {
+    kind(error.kind())
+}
+
+/// The kind of the same name.
+fn kind(kind: embedded_io::ErrorKind) -> ErrorKind {
+    use embedded_io::ErrorKind as Kind;
+    match kind {
+        Kind::BrokenPipe => ErrorKind::BrokenPipe,
+        Kind::ConnectionReset => ErrorKind::ConnectionReset,
+        Kind::InvalidData => ErrorKind::InvalidData,
+        Kind::InvalidInput => ErrorKind::InvalidInput,
+        Kind::TimedOut => ErrorKind::TimedOut,
+        Kind::WriteZero => ErrorKind::WriteZero,
+        _ => ErrorKind::Other,
+    }
+}
+
+#[test]
+fn a_truncated_stream_is_invalid_data() {
+    let end = ringframe::EndError::TruncatedPayload { missing: 1 };
+    let error: ReadError<io::Error> = ReadError::Truncated(end);
+    assert_eq!(error.kind(), embedded_io::ErrorKind::InvalidData);
 }

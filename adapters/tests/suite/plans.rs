@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 
 use super::fake::{Plan, Step};
 
-/// After these an operation can be called again.
-pub(crate) const GOES_ON: [ErrorKind; 2] = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+/// After these an operation can be called again. To a task, "would block" is a future that waits.
+pub(crate) const STOPS: [ErrorKind; 2] = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
 
 /// `size` bytes a call, but the call number `at` fails.
 fn fails_at(at: usize, kind: ErrorKind, size: usize) -> Plan {
@@ -17,7 +17,7 @@ fn fails_at(at: usize, kind: ErrorKind, size: usize) -> Plan {
 /// Every way in which a transport may cut a stream of that length and fail meanwhile, in calls of every size.
 pub(crate) fn plans(len: usize) -> impl Iterator<Item = (String, Plan)> {
     let mut kinds = vec![ErrorKind::Interrupted];
-    kinds.extend(GOES_ON);
+    kinds.extend(STOPS);
     (1..=len.max(1)).flat_map(move |size| {
         let whole = (format!("{size} bytes a call"), Plan::cycle([Step::Move(size)]));
         let failing = kinds.clone().into_iter().flat_map(move |kind| {

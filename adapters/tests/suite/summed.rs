@@ -25,6 +25,7 @@ impl Trailer for Sum {
 }
 
 /// A length of two bytes, the payload, the sum.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Summed;
 
 impl Format for Summed {
@@ -55,24 +56,4 @@ impl Format for Summed {
     fn write(&self, _fields: &[u8], payload: u64, out: &mut [u8]) {
         out.copy_from_slice(&(payload as u16).to_be_bytes());
     }
-}
-
-/// Lengths of payloads, some of frames larger than the store.
-pub(crate) const LENS: [usize; 7] = [5, 0, 100, 60, 61, 200, 1];
-
-/// A payload of that length.
-pub(crate) fn payload(len: usize) -> Vec<u8> {
-    (0..len).map(|i| i as u8).collect()
-}
-
-/// All frames on the wire, and where each begins.
-pub(crate) fn wire() -> (Vec<u8>, Vec<usize>) {
-    let (mut wire, mut begins) = (vec![], vec![]);
-    for len in LENS {
-        begins.push(wire.len());
-        let mut frame = vec![0; len + 4];
-        assert_eq!(ringframe::encode(&Summed, &payload(len), &mut frame), Ok(len + 4));
-        wire.extend(frame);
-    }
-    (wire, begins)
 }

@@ -49,27 +49,40 @@
 //! largest messages for one system call.
 
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
-mod embedded;
+mod device;
+#[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
+mod driver;
 #[cfg(feature = "embedded-io")]
 pub mod embedded_io;
 #[cfg(feature = "embedded-io-async")]
 pub mod embedded_io_async;
 mod error;
 mod handshake;
+#[cfg(feature = "std")]
+mod host;
 mod inbox;
 mod key;
-mod link;
+mod opener;
 #[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
 mod receiver;
+mod sealer;
+mod session;
 #[cfg(feature = "std")]
 pub mod std;
+mod symmetric;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]
+mod transport;
 
-pub use error::{HandshakeError, LinkError};
-pub use handshake::{Handshake, Session};
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+pub use device::Memory;
+pub use error::{HalfError, HandshakeError, LinkError, StoreTooSmall};
+pub use handshake::{Handshake, Step};
 pub use key::{Ephemeral, Key};
-pub use link::{Opened, Opener, Sealer};
+pub use opener::{Opened, Opener};
+pub use sealer::Sealer;
+pub use session::Session;
 
 type Cipher = clatter::cipherstate::CipherState<clatter::crypto::cipher::ChaChaPoly>;
 
@@ -81,7 +94,7 @@ pub const PROLOGUE: [u8; 8] = *b"\xF1RFN\x01\r\n\0";
 /// Length of each handshake message, bytes: a public key and a tag.
 pub const HANDSHAKE_MESSAGE: usize = 48;
 
-/// Length of a tag, bytes: what a message is longer than its plaintext.
+/// Length of a tag, bytes. A message is longer than its plaintext by this.
 pub const TAG: usize = 16;
 
 /// The most plaintext in one message, bytes.
@@ -90,10 +103,22 @@ pub const MAX_PLAINTEXT: usize = 4096;
 /// The largest message, bytes.
 pub const MAX_MESSAGE: usize = MAX_PLAINTEXT + TAG;
 
-/// How much a host reads at once, bytes.
-#[cfg(feature = "std")]
-const CHUNK: usize = 16 * 1024;
+/// Returns the size of a store that receives messages with up to this much plaintext, bytes. Every peer may send
+/// [`MAX_PLAINTEXT`], unless it was configured otherwise.
+pub const fn receive_store(plaintext: usize) -> usize {
+    plaintext.saturating_add(TAG)
+}
 
-/// What a host keeps to be sent, bytes: three of the largest messages, and the end.
-#[cfg(feature = "std")]
-const STORE: usize = 3 * (2 + MAX_MESSAGE) + 2 + TAG;
+/// Returns the size of a store that sends messages with up to this much plaintext, and the end of the link, bytes.
+pub const fn send_store(plaintext: usize) -> usize {
+    plaintext.saturating_add(2 * OVERHEAD)
+}
+
+/// Length of the length before each message, bytes.
+const PREFIX: usize = 2;
+
+/// What a message takes beside its plaintext, bytes.
+const OVERHEAD: usize = PREFIX + TAG;
+
+/// The nonce that the Noise specification reserves (revision 34, section 5.1): no message has it.
+const NO_NONCE: u64 = u64::MAX;

@@ -8,8 +8,8 @@ mod support {
 use proptest::collection::vec;
 use proptest::prelude::*;
 use ringframe_io::noise::{
-    Ephemeral, Handshake, HandshakeError, Key, LinkError, MAX_MESSAGE, MAX_PLAINTEXT, Opened, Opener,
-    PROLOGUE, Sealer,
+    Ephemeral, Handshake, HandshakeError, Key, LinkError, MAX_MESSAGE, MAX_PLAINTEXT, Opened, PROLOGUE, Step,
+    StoreTooSmall, receive_store, send_store,
 };
 use support::peer::{self, KEY, framed, hears, hello, says};
 
@@ -49,6 +49,9 @@ fn our_server(keys: &[Key]) -> Handshake<'_> {
     Handshake::server(keys, Ephemeral::new(SERVER))
 }
 
+type Opener = ringframe_io::noise::Opener<Box<[u8]>>;
+type Sealer = ringframe_io::noise::Sealer<Box<[u8]>>;
+
 /// A link of ours, with both of its ends.
 struct Link {
     client: (Opener, Sealer),
@@ -65,12 +68,18 @@ impl Link {
     }
 }
 
+/// Both directions, with stores for the largest messages.
 fn split(handshake: Handshake<'_>) -> (Opener, Sealer) {
-    handshake.session().expect("both messages").split()
+    split_with(handshake, MAX_MESSAGE, send_store(MAX_PLAINTEXT))
+}
+
+fn split_with(handshake: Handshake<'_>, receive: usize, send: usize) -> (Opener, Sealer) {
+    let session = handshake.session().expect("both messages");
+    session.try_split(vec![0; receive].into(), vec![0; send].into()).expect("room")
 }
 
 /// What a sealer has to send.
-fn sent<const N: usize>(sealer: &mut Sealer<N>) -> Vec<u8> {
+fn sent(sealer: &mut Sealer) -> Vec<u8> {
     let pending = sealer.pending().to_vec();
     sealer.advance(pending.len());
     assert!(sealer.pending().is_empty());
@@ -104,7 +113,7 @@ fn open<'p>(
                     plaintext.extend_from_slice(&data[..n]);
                     opener.consume(n);
                 }
-                Ok(Opened::Need(n)) => {
+                Ok(Opened::Missing(n)) => {
                     assert!(n > 0 && piece.is_empty());
                     break;
                 }
@@ -113,7 +122,7 @@ fn open<'p>(
                     break;
                 }
                 Err(error) => {
-                    assert_eq!(opener.finish(), Err(error), "it stays");
+                    assert_eq!(opener.end_of_input(), Err(error), "it stays");
                     assert_eq!(opener.open(&mut &[][..]), Err(error), "for ever");
                     assert_eq!(opener.open(&mut &b"more"[..]), Err(error), "whatever comes");
                     return (plaintext, Err(error));
@@ -121,8 +130,8 @@ fn open<'p>(
             }
         }
     }
-    let end = opener.finish();
-    assert_eq!(opener.finish(), end);
+    let end = opener.end_of_input();
+    assert_eq!(opener.end_of_input(), end);
     (plaintext, end)
 }
 
@@ -236,6 +245,31 @@ mod handshake {
         assert_eq!(hex(&sent), bytes::HELLO);
         client.advance(usize::MAX);
         assert!(client.pending().is_empty());
+    }
+
+    /// What a loop does that only asks what is next.
+    #[test]
+    fn it_says_what_is_next() {
+        let keys = [key()];
+        let (mut client, mut server) = (our_client(), our_server(&keys));
+        assert_eq!(server.next(), Step::Read, "with nothing to flush");
+        assert_eq!(client.next(), Step::Write(client.pending()));
+        server.read(&mut client.pending()).expect("the same key");
+        client.advance(57);
+        assert_eq!(client.next(), Step::Write(client.pending()), "the last byte");
+        client.advance(1);
+        assert_eq!(client.next(), Step::Flush);
+        client.flushed();
+        assert_eq!(client.next(), Step::Read);
+
+        assert!(server.is_done());
+        assert_eq!(server.next(), Step::Write(server.pending()), "it is done, but has to say so");
+        client.read(&mut server.pending()).expect("the same key");
+        assert_eq!(client.next(), Step::Done);
+        server.advance(50);
+        assert_eq!(server.next(), Step::Flush);
+        server.flushed();
+        assert_eq!(server.next(), Step::Done);
     }
 
     #[test]
@@ -465,7 +499,7 @@ mod link {
     fn a_wrong_length_is_refused_before_the_message() {
         for declared in [0_u16, 1, 15, 4113, 65535] {
             for wire in [&declared.to_be_bytes()[..], &[&declared.to_be_bytes()[..], &[0; 70_000]].concat()] {
-                let refused = (Vec::new(), Err(LinkError::Length { declared }));
+                let refused = (Vec::new(), Err(LinkError::Length { declared, limit: 4112 }));
                 assert_eq!(open(&mut opener(), [wire]), refused);
                 assert_eq!(open(&mut opener(), wire.chunks(1)), refused);
             }
@@ -473,9 +507,9 @@ mod link {
         // The shortest and the longest are waited for.
         for declared in [16_u16, 4112] {
             let mut opener = opener();
-            assert_eq!(opener.open(&mut &declared.to_be_bytes()[..]), Ok(Opened::Need(declared.into())));
+            assert_eq!(opener.open(&mut &declared.to_be_bytes()[..]), Ok(Opened::Missing(declared.into())));
         }
-        assert_eq!(opener().open(&mut &[][..]), Ok(Opened::Need(2)));
+        assert_eq!(opener().open(&mut &[][..]), Ok(Opened::Missing(2)));
     }
 
     #[test]
@@ -507,9 +541,9 @@ mod link {
         opener.consume(3);
         assert_eq!(opener.open(&mut input), Ok(Opened::Data(b"lo")));
         opener.consume(usize::MAX);
-        assert_eq!(opener.open(&mut input), Ok(Opened::Need(2)));
+        assert_eq!(opener.open(&mut input), Ok(Opened::Missing(2)));
         opener.consume(1);
-        assert_eq!(opener.open(&mut input), Ok(Opened::Need(2)), "there was nothing to consume");
+        assert_eq!(opener.open(&mut input), Ok(Opened::Missing(2)), "there was nothing to consume");
     }
 
     #[test]
@@ -518,7 +552,7 @@ mod link {
         let wire = [seal(&mut link.client.1, b"hello"), end(&mut link.client.1)].concat();
         let mut input = &wire[..];
         assert_eq!(link.server.0.open(&mut input), Ok(Opened::Data(b"hello")));
-        assert_eq!(link.server.0.finish(), Err(LinkError::Truncated));
+        assert_eq!(link.server.0.end_of_input(), Err(LinkError::Truncated));
     }
 
     #[test]
@@ -564,13 +598,13 @@ mod link {
         assert_eq!(open(&mut link.server.0, wire.chunks(1)), (vec![7; MAX_PLAINTEXT], Ok(())));
     }
 
-    /// Through a store of `N` bytes: how many messages it takes.
-    fn through<const N: usize>(bytes: &[u8], mut send: impl FnMut(&mut Sealer<N>) -> usize) -> usize {
+    /// Sends bytes through a store of that size, and returns how many messages they took.
+    fn through(store: usize, bytes: &[u8], mut send: impl FnMut(&mut Sealer) -> usize) -> usize {
         let keys = [key()];
         let (mut client, mut server) = (our_client(), our_server(&keys));
         server.read(&mut client.pending()).expect("the same key");
         client.read(&mut server.pending()).expect("the same key");
-        let (_, mut sealer) = client.session().expect("both messages").split::<N>();
+        let mut sealer = split_with(client, MAX_MESSAGE, store).1;
         let mut opener = split(server).0;
         let (mut wire, mut rest) = (Vec::new(), bytes);
         while !rest.is_empty() || !sealer.pending().is_empty() {
@@ -588,19 +622,114 @@ mod link {
     #[test]
     fn stores_of_all_sizes_do() {
         let bytes: Vec<u8> = (0..20_000_u32).map(|n| ((n * 7) >> 3) as u8).collect();
-        let all = |sealer: &mut Sealer<37>| sealer.pending().len();
-        assert_eq!(through(&bytes[..300], all), 300, "a byte in each");
-        let all = |sealer: &mut Sealer<100>| sealer.pending().len();
-        assert_eq!(through(&bytes[..640], all), 10);
-        let all = |sealer: &mut Sealer<{ 2 + MAX_MESSAGE + 18 }>| sealer.pending().len();
-        assert_eq!(through(&bytes, all), 5);
-        let all = |sealer: &mut Sealer<65536>| sealer.pending().len();
-        assert_eq!(through(&bytes, all), 5);
-        let all = |sealer: &mut Sealer<200>| sealer.pending().len();
-        assert_eq!(through(&bytes[..164 * 3], all), 3);
+        let all = |sealer: &mut Sealer| sealer.pending().len();
+        assert_eq!(through(37, &bytes[..300], all), 300, "a byte in each");
+        assert_eq!(through(100, &bytes[..640], all), 10);
+        assert_eq!(through(send_store(MAX_PLAINTEXT), &bytes, all), 5);
+        assert_eq!(through(65536, &bytes, all), 5);
+        assert_eq!(through(200, &bytes[..164 * 3], all), 3);
         // And such as send one byte at a time.
-        through(&bytes, |_: &mut Sealer<37>| 1);
-        through(&bytes, |_: &mut Sealer<5000>| 1);
+        through(37, &bytes, |_| 1);
+        through(5000, &bytes, |_| 1);
+    }
+
+    #[test]
+    fn stores_that_hold_no_byte_are_refused() {
+        let refused = |receive: usize, send: usize| {
+            let keys = [key()];
+            let mut server = our_server(&keys);
+            server.read(&mut our_client().pending()).expect("the same key");
+            let session = server.session().expect("both messages");
+            session.try_split(vec![0; receive], vec![0; send]).map(drop)
+        };
+        assert_eq!(refused(16, 37), Err(StoreTooSmall { store: 16, needed: 17 }));
+        assert_eq!(refused(17, 36), Err(StoreTooSmall { store: 36, needed: 37 }));
+        assert_eq!(refused(0, 0), Err(StoreTooSmall { store: 0, needed: 17 }));
+        assert_eq!(refused(receive_store(1), send_store(1)), Ok(()));
+        let text = StoreTooSmall { store: 16, needed: 17 }.to_string();
+        assert_eq!(text, "a store of 16 bytes is too small for a link: it needs at least 17");
+    }
+
+    /// Both ends are configured for messages of 100 bytes, or only the one that receives.
+    #[test]
+    fn a_smaller_store_takes_smaller_messages_and_refuses_larger_ones_at_their_length() {
+        let keys = [key()];
+        let (mut client, mut server) = (our_client(), our_server(&keys));
+        server.read(&mut client.pending()).expect("the same key");
+        client.read(&mut server.pending()).expect("the same key");
+        let mut sealer = split(client).1;
+        let mut opener = split_with(server, receive_store(100), 37).0;
+        sealer.set_max_plaintext(100);
+        assert_eq!(sealer.free(), 100);
+        let bytes: Vec<u8> = (0..250).collect();
+        assert_eq!(sealer.seal(&bytes), Ok(250), "in three messages");
+        let wire = sent(&mut sealer);
+        assert_eq!(wire.len(), 250 + 3 * 18);
+        let mut plaintext = Vec::new();
+        let mut input = &wire[..];
+        while let Opened::Data(data) = opener.open(&mut input).expect("a good link") {
+            assert!(data.len() <= 100);
+            plaintext.extend_from_slice(data);
+            opener.consume(usize::MAX);
+        }
+        assert_eq!(plaintext, bytes);
+
+        // The limits of the link are those of the setting.
+        sealer.set_max_plaintext(0);
+        assert_eq!(sealer.free(), 1);
+        sealer.set_max_plaintext(usize::MAX);
+        assert_eq!(sealer.free(), MAX_PLAINTEXT);
+
+        let wire = seal(&mut sealer, &bytes[..101]);
+        let refused = LinkError::Length { declared: 117, limit: 116 };
+        assert_eq!(opener.open(&mut &wire[..2]), Err(refused));
+        assert!(!refused.is_protocol(), "a larger store would take it");
+        assert_eq!(
+            refused.to_string(),
+            "an encrypted message of 117 bytes is announced, 16 to 116 are allowed"
+        );
+    }
+
+    #[test]
+    fn a_store_larger_than_every_message_widens_nothing() {
+        let keys = [key()];
+        let mut server = our_server(&keys);
+        server.read(&mut our_client().pending()).expect("the same key");
+        let mut opener = split_with(server, 65536, 37).0;
+        let refused = LinkError::Length { declared: 4113, limit: 4112 };
+        assert_eq!(opener.open(&mut &4113_u16.to_be_bytes()[..]), Err(refused));
+        assert!(refused.is_protocol());
+    }
+
+    /// Stores may be lent, so that both directions are small and their memory is anywhere.
+    #[test]
+    fn stores_may_be_lent() {
+        let keys = [key()];
+        let (mut client, mut server) = (our_client(), our_server(&keys));
+        server.read(&mut client.pending()).expect("the same key");
+        client.read(&mut server.pending()).expect("the same key");
+        let (mut receive, mut send) = ([0; 100], [0; 100]);
+        let client = client.session().expect("both messages");
+        let (opener, mut sealer) = client.try_split(&mut receive[..], &mut send[..]).expect("room");
+        assert!(size_of_val(&opener) + size_of_val(&sealer) < 300);
+        assert_eq!(sealer.seal(b"hello"), Ok(5));
+        let (mut opener, _) = server.session().expect("both messages").split([0; 100], [0; 100]);
+        assert_eq!(opener.open(&mut sealer.pending()), Ok(Opened::Data(b"hello")));
+    }
+
+    #[test]
+    fn to_ask_for_the_end_of_input_changes_nothing() {
+        let (wire, plaintexts) = stream();
+        let (wire, mut opener, mut read) = (wire.concat(), opener(), Vec::new());
+        for mut piece in wire.chunks(7) {
+            assert_eq!(opener.end_of_input(), Err(LinkError::Truncated));
+            while let Opened::Data(data) = opener.open(&mut piece).expect("it goes on") {
+                read.extend_from_slice(data);
+                assert_eq!(opener.end_of_input(), Err(LinkError::Truncated), "not all was taken");
+                opener.consume(usize::MAX);
+            }
+        }
+        assert_eq!((opener.end_of_input(), read), (Ok(()), plaintexts.concat()));
     }
 }
 

@@ -17,10 +17,27 @@ use std::thread;
 
 use embedded_io::ErrorType;
 use ringframe::{Decoder, Encoder, Format, formats};
-use ringframe_io::noise::{Ephemeral, HandshakeError, Key, LinkError};
+use ringframe_io::noise::{Ephemeral, HalfError, HandshakeError, Key, LinkError, Memory, StoreTooSmall};
 use support::task::poll_at_most;
 
 const KEY: [u8; 32] = [7; 32];
+
+/// What a small device lends.
+struct Buffers {
+    chunk: [u8; 50],
+    receive: [u8; 4112],
+    send: [u8; 200],
+}
+
+impl Buffers {
+    const fn new() -> Self {
+        Self { chunk: [0; 50], receive: [0; 4112], send: [0; 200] }
+    }
+
+    fn lend(&mut self) -> Memory<'_> {
+        Memory::new(&mut self.chunk, &mut self.receive, &mut self.send)
+    }
+}
 
 /// What goes over a link in these tests, larger than every store.
 fn bytes() -> Vec<u8> {
@@ -30,7 +47,7 @@ fn bytes() -> Vec<u8> {
 mod blocking {
     use embedded_io::{Error as _, ErrorKind, Read, Write};
     use ringframe_io::embedded_io::{Reader, Writer};
-    use ringframe_io::noise::embedded_io::{Error, Halves, ReadHalf, WriteHalf, accept, connect};
+    use ringframe_io::noise::embedded_io::{accept, connect};
 
     use super::*;
 
@@ -89,15 +106,13 @@ mod blocking {
         (Writes(sender, Calls::default()), Reads(receiver, VecDeque::new(), Calls::default()))
     }
 
-    type Device = Halves<Reads, Writes, [u8; 50], 200>;
-
     #[test]
     fn frames_go_both_ways() {
         let ((to_server, at_server), (to_client, at_client)) = (pipe(), pipe());
         let server = thread::spawn(move || {
-            let e = Ephemeral::new([2; 32]);
-            let (reads, writes): Device =
-                accept(at_server, to_client, &[Key::new(KEY)], e, [0; 50]).expect("the same key");
+            let (e, mut buffers) = (Ephemeral::new([2; 32]), Buffers::new());
+            let (reads, writes) =
+                accept(at_server, to_client, &[Key::new(KEY)], e, buffers.lend()).expect("the same key");
             let mut reader = Reader::new(reads, Decoder::new(formats::U16_BE, [0; 10_000]));
             let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE.with_limit(10_000), [0; 64]));
             while let Some(frame) = reader.read_frame().expect("a good stream") {
@@ -108,9 +123,10 @@ mod blocking {
             // The transport's end, which the client waits for.
         });
         let e = Ephemeral::new([1; 32]);
-        // The default store takes the largest messages.
-        let (reads, writes): (ReadHalf<_, _>, WriteHalf<_, 5000>) =
-            connect(at_client, to_server, &Key::new(KEY), e, vec![0; 700]).expect("the same key");
+        // Its store takes the largest messages.
+        let (mut chunk, mut receive, mut send) = ([0; 700], [0; 5000], [0; 5000]);
+        let memory = Memory::try_new(&mut chunk, &mut receive, &mut send).expect("room");
+        let (reads, writes) = connect(at_client, to_server, &Key::new(KEY), e, memory).expect("the same key");
         let mut reader = Reader::new(reads, Decoder::new(formats::U16_BE, [0; 10_000]));
         let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE.with_limit(10_000), [0; 64]));
         for len in [0, 1, 60, 9000] {
@@ -120,7 +136,7 @@ mod blocking {
         }
         let (mut writes, _) = writer.into_parts();
         writes.end().expect("an open pipe");
-        assert_eq!(writes.write(b"more"), Err(Error::Link(LinkError::Ended)));
+        assert_eq!(writes.write(b"more"), Err(HalfError::Link(LinkError::Ended)));
         drop(writes);
         assert!(reader.read_frame().expect("a clean end").is_none());
         server.join().expect("a server that ends");
@@ -130,23 +146,23 @@ mod blocking {
     fn what_is_wrong_is_told() {
         let ((to_server, mut at_server), (mut to_client, at_client)) = (pipe(), pipe());
         let server = thread::spawn(move || {
-            let e = Ephemeral::new([2; 32]);
-            accept::<_, _, _, 100>(&mut at_server, &mut to_client, &[Key::new([1; 32])], e, [0; 1]).map(drop)
+            let (e, keys, mut buffers) = (Ephemeral::new([2; 32]), [Key::new([1; 32])], Buffers::new());
+            accept(&mut at_server, &mut to_client, &keys, e, buffers.lend()).map(drop)
         });
-        let e = Ephemeral::new([1; 32]);
-        let result = connect::<_, _, _, 100>(at_client, to_server, &Key::new(KEY), e, [0; 1]).map(drop);
+        let (e, mut buffers) = (Ephemeral::new([1; 32]), Buffers::new());
+        let result = connect(at_client, to_server, &Key::new(KEY), e, buffers.lend()).map(drop);
         assert_eq!(result, Err(HandshakeError::Closed));
         assert_eq!(server.join().expect("no panic"), Err(HandshakeError::Authentication));
 
         let ((to_server, at_server), (to_client, at_client)) = (pipe(), pipe());
         drop(at_server);
-        let e = Ephemeral::new([1; 32]);
-        let result = connect::<_, _, _, 100>(at_client, to_server, &Key::new(KEY), e, [0; 1]).map(drop);
+        let (e, mut buffers) = (Ephemeral::new([1; 32]), Buffers::new());
+        let result = connect(at_client, to_server, &Key::new(KEY), e, buffers.lend()).map(drop);
         assert_eq!(result, Err(HandshakeError::WriteZero));
         drop(to_client);
 
-        let cut: Error<ErrorKind> = LinkError::Truncated.into();
-        assert_eq!(cut.kind(), ErrorKind::InvalidData);
+        let cut: HalfError<ErrorKind> = LinkError::Truncated.into();
+        assert_eq!(cut.kind(), ErrorKind::ConnectionAborted);
         assert_eq!(cut.to_string(), LinkError::Truncated.to_string());
     }
 
@@ -154,15 +170,15 @@ mod blocking {
     fn what_has_room_in_one_message_is_not_cut_in_two() {
         let ((to_server, mut at_server), (to_client, at_client)) = (pipe(), pipe());
         let server = thread::spawn(move || {
-            let e = Ephemeral::new([2; 32]);
-            accept::<_, _, _, 100>(&mut at_server, to_client, &[Key::new(KEY)], e, [0; 50])
+            let (e, mut buffers) = (Ephemeral::new([2; 32]), Buffers::new());
+            accept(&mut at_server, to_client, &[Key::new(KEY)], e, buffers.lend())
                 .map(drop)
                 .expect("the same key");
             at_server
         });
-        let e = Ephemeral::new([1; 32]);
-        let (_reads, mut writes): Device =
-            connect(at_client, to_server, &Key::new(KEY), e, [0; 50]).expect("the same key");
+        let (e, mut buffers) = (Ephemeral::new([1; 32]), Buffers::new());
+        let (_reads, mut writes) =
+            connect(at_client, to_server, &Key::new(KEY), e, buffers.lend()).expect("the same key");
         // The first leaves 46 of 164 bytes.
         assert_eq!(writes.write(&[7; 100]), Ok(100));
         assert_eq!(writes.write(&[7; 100]), Ok(100));
@@ -189,19 +205,19 @@ mod blocking {
     fn a_stream_that_is_cut_off_is_no_clean_end() {
         let ((to_server, at_server), (to_client, at_client)) = (pipe(), pipe());
         let server = thread::spawn(move || {
-            let e = Ephemeral::new([2; 32]);
-            let (_, mut writes): Device =
-                accept(at_server, to_client, &[Key::new(KEY)], e, [0; 50]).expect("the same key");
+            let (e, mut buffers) = (Ephemeral::new([2; 32]), Buffers::new());
+            let (_, mut writes) =
+                accept(at_server, to_client, &[Key::new(KEY)], e, buffers.lend()).expect("the same key");
             writes.write_all(b"hel").expect("an open pipe");
             writes.flush().expect("an open pipe");
         });
-        let e = Ephemeral::new([1; 32]);
-        let (mut reads, _writes): Device =
-            connect(at_client, to_server, &Key::new(KEY), e, [0; 50]).expect("the same key");
+        let (e, mut buffers) = (Ephemeral::new([1; 32]), Buffers::new());
+        let (mut reads, _writes) =
+            connect(at_client, to_server, &Key::new(KEY), e, buffers.lend()).expect("the same key");
         let mut buf = [0; 10];
         assert_eq!(reads.read(&mut buf), Ok(3));
         for _ in 0..2 {
-            assert_eq!(reads.read(&mut buf), Err(Error::Link(LinkError::Truncated)));
+            assert_eq!(reads.read(&mut buf), Err(HalfError::Link(LinkError::Truncated)));
         }
         server.join().expect("a server that ends");
     }
@@ -209,7 +225,7 @@ mod blocking {
 
 mod asynchronous {
     use embedded_io_async::{Read, Write};
-    use ringframe_io::noise::embedded_io_async::{Halves, accept, connect};
+    use ringframe_io::noise::embedded_io_async::{accept, connect};
 
     use super::*;
 
@@ -300,20 +316,18 @@ mod asynchronous {
         support::task::finish(both)
     }
 
-    type Device<'p> = Halves<End<'p>, End<'p>, [u8; 30], 150>;
-
     /// With futures that are dropped wherever they wait, no byte is lost or sent twice.
     #[test]
     fn bytes_go_both_ways_whatever_is_dropped() {
         for polls in (1..8).chain([100]) {
             let (up, down) = (RefCell::new(Pipe::default()), RefCell::new(Pipe::default()));
             let (key, keys) = (Key::new(KEY), [Key::new(KEY)]);
+            let (mut ours, mut theirs) = (Buffers::new(), Buffers::new());
             let (client, server) = together(
-                connect(End(&down), End(&up), &key, Ephemeral::new([1; 32]), [0; 30]),
-                accept(End(&up), End(&down), &keys, Ephemeral::new([2; 32]), [0; 30]),
+                connect(End(&down), End(&up), &key, Ephemeral::new([1; 32]), ours.lend()),
+                accept(End(&up), End(&down), &keys, Ephemeral::new([2; 32]), theirs.lend()),
             );
-            let (mut client, mut server): (Device<'_>, Device<'_>) =
-                (client.expect("the same key"), server.expect("the same key"));
+            let (mut client, mut server) = (client.expect("the same key"), server.expect("the same key"));
             let bytes = bytes();
             for (from, to, pipe) in
                 [(&mut client.1, &mut server.0, &up), (&mut server.1, &mut client.0, &down)]

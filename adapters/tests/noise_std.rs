@@ -43,7 +43,7 @@ fn frames_go_both_ways_over_sockets() {
         while let Some(frame) = reader.read_frame().expect("a good stream") {
             writer.send(&frame.payload().to_ascii_uppercase()).expect("an open stream");
         }
-        writer.get_mut().shutdown().expect("an open stream");
+        writer.get_mut().close().expect("an open stream");
     });
     let (reads, writes) = client(&near, KEY).expect("the same key");
     let mut reader = Reader::with_capacity(reads, formats::U32_BE, 1 << 20).expect("room");
@@ -53,7 +53,7 @@ fn frames_go_both_ways_over_sockets() {
         let frame = reader.read_frame().expect("a good stream").expect("an answer");
         assert_eq!(frame.payload(), vec![b'A'; len]);
     }
-    writer.get_mut().shutdown().expect("an open stream");
+    writer.get_mut().close().expect("an open stream");
     assert!(reader.read_frame().expect("a clean end").is_none());
     server.join().expect("a server that ends");
 }
@@ -66,7 +66,7 @@ fn snow_is_a_client() {
         let mut request = String::new();
         reads.read_to_string(&mut request).expect("a clean end");
         writes.write_all(request.to_uppercase().as_bytes()).expect("an open stream");
-        writes.shutdown().expect("an open stream");
+        writes.close().expect("an open stream");
     });
     let mut client = peer::client(&KEY, None);
     near.write_all(&hello(&mut client)).expect("an open stream");
@@ -227,7 +227,7 @@ fn a_transport_may_do_whatever_a_transport_may_do() {
             rest = &rest[again(|| writes.write(&rest[..rest.len().min(5000)]))..];
         }
         again(|| writes.flush());
-        again(|| writes.shutdown());
+        again(|| writes.close());
         let wrote = theirs.open(&script.borrow().wrote);
         assert_eq!(wrote.concat(), all);
         assert_eq!(wrote.last(), Some(&vec![]), "the end");

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use ringframe::{Format, formats};
-use ringframe_io::noise::tokio::{Halves, MEMORY, accept, connect};
+use ringframe_io::noise::tokio::{Halves, MEMORY_PER_LINK, accept, connect};
 use ringframe_io::noise::{HandshakeError, Key, LinkError, MAX_MESSAGE, MAX_PLAINTEXT, PROLOGUE};
 use ringframe_io::tokio::{Reader, Writer};
 use support::peer::{self, KEY, hears, hello, says};
@@ -370,17 +370,25 @@ mod link {
                 "good",
                 LinkError::Authentication,
             ),
-            (|peer| [&peer.seal(b"good")[..], &[0, 0]].concat(), "good", LinkError::Length { declared: 0 }),
-            (|peer| [&peer.seal(b"good")[..], &[0, 15]].concat(), "good", LinkError::Length { declared: 15 }),
+            (
+                |peer| [&peer.seal(b"good")[..], &[0, 0]].concat(),
+                "good",
+                LinkError::Length { declared: 0, limit: 4112 },
+            ),
+            (
+                |peer| [&peer.seal(b"good")[..], &[0, 15]].concat(),
+                "good",
+                LinkError::Length { declared: 15, limit: 4112 },
+            ),
             (
                 |peer| [&peer.seal(b"good")[..], &[16, 17]].concat(),
                 "good",
-                LinkError::Length { declared: 4113 },
+                LinkError::Length { declared: 4113, limit: 4112 },
             ),
             (
                 |peer| [&peer.seal(b"good")[..], &[255; 2]].concat(),
                 "good",
-                LinkError::Length { declared: 65535 },
+                LinkError::Length { declared: 65535, limit: 4112 },
             ),
         ];
         for (n, (sends, expected, wrong)) in cases.into_iter().enumerate() {
@@ -470,7 +478,7 @@ mod link {
         assert_eq!(writes.write(&[]).await.expect("nothing given"), 0);
         writes.flush().await.expect("an open pipe");
         assert_eq!(writes.get_ref().writes.len(), 1, "the hello");
-        assert!((2 * MAX_MESSAGE + MAX_PLAINTEXT..48 * 1024).contains(&MEMORY));
+        assert!((2 * MAX_MESSAGE + MAX_PLAINTEXT..48 * 1024).contains(&MEMORY_PER_LINK));
     }
 }
 

@@ -1,22 +1,21 @@
-//! Links over any [`std::io::Read`](std_crate::io::Read) and [`Write`]: over both handles of a socket, say, the
-//! second from `try_clone`, so that two threads can use them.
+//! Links over any [`std::io::Read`](std_crate::io::Read) and [`Write`], for example over both handles of a socket,
+//! the second from `try_clone`, so that two threads can use them.
 //!
 //! `Interrupted` is retried. After `WouldBlock` and `TimedOut` the next call goes on where this one stopped; but a
 //! handshake is lost then.
 
 use core::time::Duration;
-use std_crate::boxed::Box;
-use std_crate::io::{self, ErrorKind, IoSlice, Read, Write};
-use std_crate::vec;
+use std_crate::io::{self, IoSlice, Read, Write};
 
 #[cfg(doc)]
 use super::LinkError;
-use super::receiver::{Chunk, Receiver};
-use super::{CHUNK, Ephemeral, Handshake, HandshakeError, Key, STORE, Sealer};
-use crate::access::refs;
+use super::host::{self, Driver, Inbound, Outbound};
+pub use super::host::{MEMORY_PER_LINK, ReadParts, WriteParts};
+use super::transport::Called;
+use super::{Ephemeral, HalfError, Handshake, HandshakeError, Key, Step};
 use crate::std::{HalfClose, ReadTimeout};
 
-/// Makes a link by the client, over both directions of a connection. A server that does not answer is waited for as
+/// Makes a link as the client, over both directions of a connection. A server that does not answer is waited for as
 /// long as the transport waits.
 ///
 /// # Errors
@@ -28,10 +27,10 @@ pub fn connect<R: Read, W: Write>(
     key: &Key,
 ) -> Result<Halves<R, W>, HandshakeError<io::Error>> {
     let e = Ephemeral::random().map_err(HandshakeError::Io)?;
-    shake_hands(Handshake::client(key, e), read, write)
+    shake_hands(host::driver(Handshake::client(key, e)), read, write)
 }
 
-/// Makes a link by the server, whose keys are tried in turn. A client that sends nothing is waited for as long as the
+/// Makes a link as the server, whose keys are tried in turn. A client that sends nothing is waited for as long as the
 /// transport waits.
 ///
 /// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing,
@@ -45,67 +44,62 @@ pub fn accept<R: Read, W: Write>(
     keys: &[Key],
 ) -> Result<Halves<R, W>, HandshakeError<io::Error>> {
     let e = Ephemeral::random().map_err(HandshakeError::Io)?;
-    shake_hands(Handshake::server(keys, e), read, write)
+    shake_hands(host::driver(Handshake::server(keys, e)), read, write)
 }
 
 /// The two directions of a link.
 pub type Halves<R, W> = (ReadHalf<R>, WriteHalf<W>);
 
 fn shake_hands<R: Read, W: Write>(
-    mut handshake: Handshake<'_>,
+    mut driver: Driver<'_>,
     mut read: R,
     mut write: W,
 ) -> Result<Halves<R, W>, HandshakeError<io::Error>> {
-    let mut chunk = Chunk::new(vec![0; CHUNK].into_boxed_slice());
     loop {
-        while !handshake.pending().is_empty() {
-            match write.write(handshake.pending()) {
-                Ok(0) => return Err(HandshakeError::WriteZero),
-                Ok(n) => handshake.advance(n),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(HandshakeError::Io(error)),
+        // Interrupted or not, `next` says how it goes on.
+        let _ = match driver.next() {
+            Step::Write(bytes) => {
+                let called = Called::host(write.write(bytes));
+                driver.wrote(called)?
             }
-        }
-        flush(&mut write).map_err(HandshakeError::Io)?;
-        if handshake.is_done() {
-            break;
-        }
-        match read.read(chunk.space()) {
-            Ok(0) => return Err(HandshakeError::Closed),
-            Ok(n) => chunk.arrived(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(HandshakeError::Io(error)),
-        }
-        chunk.lend(|input| handshake.read(input)).map_err(HandshakeError::over)?;
+            Step::Flush => driver.flushed(Called::host(write.flush()))?,
+            Step::Read => {
+                let called = Called::host(read.read(driver.space()));
+                driver.arrived(called)?
+            }
+            Step::Done => break,
+        };
     }
-    let Some(session) = handshake.session() else { return Err(HandshakeError::Closed) };
-    let (opener, sealer) = session.split();
-    let read = ReadHalf { io: read, receiver: Box::new(Receiver::new(opener, chunk)) };
-    Ok((read, WriteHalf { io: write, sealer: Box::new(sealer), failed: None }))
-}
-
-fn flush(io: &mut impl Write) -> io::Result<()> {
-    loop {
-        match io.flush() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
+    let (inbound, outbound) = host::halves(driver.finish()?);
+    Ok((ReadHalf { io: read, inbound }, WriteHalf { io: write, outbound }))
 }
 
 /// The receiving direction of a link.
 #[derive(Debug)]
 pub struct ReadHalf<R> {
     io: R,
-    receiver: Box<Receiver<Box<[u8]>>>,
+    inbound: Inbound,
 }
 
 impl<R> ReadHalf<R> {
-    refs!(R, "on the link, which ends it");
+    /// Returns the transport.
+    pub const fn get_ref(&self) -> &R {
+        &self.io
+    }
+
+    /// Returns the transport. Bytes that are moved past the link are missing on it, which ends it.
+    pub const fn get_mut(&mut self) -> &mut R {
+        &mut self.io
+    }
+
+    /// Takes the half apart. Nothing is lost: the parts hold what was read from the transport and not yet from here.
+    pub fn into_parts(self) -> ReadParts<R> {
+        host::read_parts(self.io, self.inbound)
+    }
 }
 
 /// The stream ends where the peer has ended its direction and then the transport's. What is wrong with the link is an
-/// [`io::Error`] with a [`LinkError`] in it, which every later call repeats; the transport's own errors come as they
+/// [`io::Error`] with a [`LinkError`] in it, which every later call repeats. The transport's own errors come as they
 /// are, and the next call goes on.
 impl<R: Read> Read for ReadHalf<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
@@ -113,15 +107,11 @@ impl<R: Read> Read for ReadHalf<R> {
             return Ok(0);
         }
         loop {
-            if let Some(n) = self.receiver.take(buf)? {
+            if let Some(n) = self.inbound.take(buf)? {
                 return Ok(n);
             }
-            match self.io.read(self.receiver.space()) {
-                Ok(n) if self.receiver.arrived(n)? => {}
-                Ok(_) => return Ok(0),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+            let called = Called::host(self.io.read(self.inbound.space()));
+            let _ = self.inbound.arrived(called).map_err(HalfError::from)?;
         }
     }
 }
@@ -140,49 +130,67 @@ impl<R: ReadTimeout> ReadTimeout for ReadHalf<R> {
 #[derive(Debug)]
 pub struct WriteHalf<W> {
     io: W,
-    sealer: Box<Sealer<STORE>>,
-    /// Why nothing more went out, for the next call: this one's bytes were taken.
-    failed: Option<io::Error>,
+    outbound: Outbound,
 }
 
 impl<W> WriteHalf<W> {
-    refs!(W, "on the link, which ends it");
+    /// Returns the transport.
+    pub const fn get_ref(&self) -> &W {
+        &self.io
+    }
+
+    /// Returns the transport. Bytes that are moved past the link are missing on it, which ends it.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.io
+    }
+
+    /// From now on puts at most this many bytes of plaintext into one message, for a peer that was configured to
+    /// receive smaller ones. See [`Sealer::set_max_plaintext`](super::Sealer::set_max_plaintext).
+    pub fn set_max_plaintext(&mut self, bytes: usize) {
+        self.outbound.set_max_plaintext(bytes);
+    }
+
+    /// Returns how many bytes of this half, sealed, the transport has taken so far. It grows while a call makes
+    /// progress, also in `flush` and `close`.
+    pub const fn bytes_sent(&self) -> u64 {
+        self.outbound.sent()
+    }
+
+    /// Takes the half apart. Nothing is lost: the parts hold what was not sent, and why if that was not told yet.
+    pub fn into_parts(self) -> WriteParts<W> {
+        self.outbound.into_parts(self.io)
+    }
 }
 
 impl<W: Write> WriteHalf<W> {
-    /// Sends what waits, then the end of this direction, and ends the transport's; reading goes on. Dropped without
-    /// that, the peer finds the stream [cut off](LinkError::Truncated).
+    /// Sends what waits, then the end of this direction, and ends the transport's; reading goes on. If the half is
+    /// dropped without that, the peer finds the stream [cut off](LinkError::Truncated).
     ///
     /// # Errors
     /// The transport's; the next call goes on.
-    pub fn shutdown(&mut self) -> io::Result<()>
+    pub fn close(&mut self) -> io::Result<()>
     where
         W: HalfClose,
     {
-        self.sealer.end()?;
+        self.outbound.end()?;
         self.flush()?;
         self.io.half_close()
     }
 
     /// Writes all that is sealed.
     fn drain(&mut self) -> io::Result<()> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
-        while !self.sealer.pending().is_empty() {
-            match self.io.write(self.sealer.pending()) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(n) => self.sealer.advance(n),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        self.outbound.tell()?;
+        while let Some(bytes) = self.outbound.pending() {
+            let called = Called::host(self.io.write(bytes));
+            let _ = self.outbound.wrote(called)?;
         }
         Ok(())
     }
 }
 
-/// What is written is sealed and goes out at once, in one system call for up to 12 KiB of it, however many pieces it
-/// is in. Where the transport would block it waits here for the next call.
+/// What is written is sealed and goes out at once, in one system call for up to 12 KiB of it, in however many pieces
+/// it is. If the transport blocks, it waits here for the next call. If the transport fails, the next call returns
+/// that error, and the one after it goes on: bytes that were taken are never lost.
 impl<W: Write> Write for WriteHalf<W> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.write_vectored(&[IoSlice::new(buf)])
@@ -190,16 +198,15 @@ impl<W: Write> Write for WriteHalf<W> {
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.drain()?;
-        let taken = self.sealer.seal_parts(bufs.iter().map(|buf| &**buf))?;
-        match self.drain() {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => self.failed = Some(error),
-            _ => {}
-        }
+        let taken = self.outbound.seal(bufs)?;
+        let drained = self.drain();
+        self.outbound.tell_later(drained);
         Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.drain()?;
-        flush(&mut self.io)
+        while Called::host(self.io.flush()).done().map_err(HalfError::from)?.is_none() {}
+        Ok(())
     }
 }

@@ -9,12 +9,12 @@
 //! # async fn main() -> Result<(), Box<dyn core::error::Error>> {
 //! # let (here, there) = tokio::io::duplex(1024);
 //! # let (here, there) = (tokio::io::split(here), tokio::io::split(there));
-//! let key = Key::new([7; 32]); // a random one, in earnest
+//! let key = Key::new([7; 32]); // use random bytes here
 //! let client = async {
 //!     let (_, writes) = connect(here.0, here.1, &key).await?;
 //!     let mut writer = Writer::with_capacity(writes, formats::U32_BE, 4096)?;
 //!     writer.send(b"hello").await?;
-//!     writer.close().await?; // without it, the server is told that the stream was cut off
+//!     writer.close().await?; // Without it, the server is told that the stream was cut off.
 //!     Ok::<_, Box<dyn core::error::Error>>(())
 //! };
 //! let server = async {
@@ -33,25 +33,22 @@
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
-use std_crate::boxed::Box;
 use std_crate::io::{self, IoSlice};
-use std_crate::vec;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 #[cfg(doc)]
 use super::LinkError;
-use super::receiver::{Chunk, Receiver};
-use super::{CHUNK, Ephemeral, Handshake, HandshakeError, Key, STORE, Sealer};
-use crate::access::refs;
+use super::host::{self, Driver, Inbound, Outbound};
+pub use super::host::{MEMORY_PER_LINK, ReadParts, WriteParts};
+use super::transport::{Called, Turn, poll_again};
+use super::{Ephemeral, HalfError, Handshake, HandshakeError, Key, Step};
+use crate::tokio::Progress;
 
-/// What both halves of a link keep in memory beside themselves, bytes.
-pub const MEMORY: usize = size_of::<Receiver<Box<[u8]>>>() + CHUNK + size_of::<Sealer<STORE>>();
-
-/// Makes a link by the client: over both halves of a connection.
+/// Makes a link as the client, over both halves of a connection.
 ///
-/// Not cancel-safe: dropped, it leaves a connection that is of no use. Put a time-out around it: a server that does
-/// not answer is waited for as long as it likes.
+/// Not cancel-safe: dropped, it leaves a connection that is of no use. Put a time-out around it, since it waits for a
+/// server that does not answer as long as that likes.
 ///
 /// # Errors
 /// [`HandshakeError`]; [`Closed`](HandshakeError::Closed) is how a server refuses another key.
@@ -61,16 +58,16 @@ where
     W: AsyncWrite + Unpin,
 {
     let e = Ephemeral::random().map_err(HandshakeError::Io)?;
-    shake_hands(Handshake::client(key, e), read, write).await
+    shake_hands(host::driver(Handshake::client(key, e)), read, write).await
 }
 
-/// Makes a link by the server, whose keys are tried in turn.
+/// Makes a link as the server, whose keys are tried in turn.
 ///
 /// A client's first message can be a repeated one, so this proves nothing yet: act on nothing, and send nothing,
 /// before the first byte is read from the link.
 ///
-/// Not cancel-safe: dropped, it leaves a connection that is of no use. Put a time-out around it: a client that sends
-/// nothing is waited for as long as it likes.
+/// Not cancel-safe: dropped, it leaves a connection that is of no use. Put a time-out around it, since it waits for a
+/// client that sends nothing as long as that likes.
 ///
 /// # Errors
 /// [`HandshakeError`]. Close the connection then without a word.
@@ -80,14 +77,14 @@ where
     W: AsyncWrite + Unpin,
 {
     let e = Ephemeral::random().map_err(HandshakeError::Io)?;
-    shake_hands(Handshake::server(keys, e), read, write).await
+    shake_hands(host::driver(Handshake::server(keys, e)), read, write).await
 }
 
 /// The two directions of a link, for one task or two.
 pub type Halves<R, W> = (ReadHalf<R>, WriteHalf<W>);
 
 async fn shake_hands<R, W>(
-    mut handshake: Handshake<'_>,
+    mut driver: Driver<'_>,
     mut read: R,
     mut write: W,
 ) -> Result<Halves<R, W>, HandshakeError<io::Error>>
@@ -95,67 +92,70 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut chunk = Chunk::new(vec![0; CHUNK].into_boxed_slice());
     loop {
-        while !handshake.pending().is_empty() {
-            match write.write(handshake.pending()).await {
-                Ok(0) => return Err(HandshakeError::WriteZero),
-                Ok(n) => handshake.advance(n),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(HandshakeError::Io(error)),
+        let turn = match driver.next() {
+            Step::Write(bytes) => {
+                let called = Called::host(write.write(bytes).await);
+                driver.wrote(called)?
             }
-        }
-        write.flush().await.map_err(HandshakeError::Io)?;
-        if handshake.is_done() {
-            break;
-        }
-        match read.read(chunk.space()).await {
-            Ok(0) => return Err(HandshakeError::Closed),
-            Ok(n) => chunk.arrived(n),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(HandshakeError::Io(error)),
-        }
-        chunk.lend(|input| handshake.read(input)).map_err(HandshakeError::over)?;
+            Step::Flush => driver.flushed(Called::host(write.flush().await))?,
+            Step::Read => {
+                let called = Called::host(read.read(driver.space()).await);
+                driver.arrived(called)?
+            }
+            Step::Done => break,
+        };
+        turn.let_others_run().await;
     }
-    let Some(session) = handshake.session() else { return Err(HandshakeError::Closed) };
-    let (opener, sealer) = session.split();
-    let read = ReadHalf { io: read, receiver: Box::new(Receiver::new(opener, chunk)) };
-    let write = WriteHalf { io: write, sealer: Box::new(sealer), failed: None, sent: 0 };
-    Ok((read, write))
+    let (inbound, outbound) = host::halves(driver.finish()?);
+    Ok((ReadHalf { io: read, inbound }, WriteHalf { io: write, outbound }))
 }
 
 /// The receiving direction of a link.
 #[derive(Debug)]
 pub struct ReadHalf<R> {
     io: R,
-    receiver: Box<Receiver<Box<[u8]>>>,
+    inbound: Inbound,
 }
 
 impl<R> ReadHalf<R> {
-    refs!(R, "on the link, which ends it");
+    /// Returns the transport.
+    pub const fn get_ref(&self) -> &R {
+        &self.io
+    }
+
+    /// Returns the transport. Bytes that are moved past the link are missing on it, which ends it.
+    pub const fn get_mut(&mut self) -> &mut R {
+        &mut self.io
+    }
+
+    /// Takes the half apart. Nothing is lost: the parts hold what was read from the transport and not yet from here.
+    pub fn into_parts(self) -> ReadParts<R> {
+        host::read_parts(self.io, self.inbound)
+    }
 }
 
 /// The stream ends where the peer has ended its direction and then the transport's. What is wrong with the link is an
-/// [`io::Error`] with a [`LinkError`] in it, which every later call repeats; the transport's own errors come as they
+/// [`io::Error`] with a [`LinkError`] in it, which every later call repeats. The transport's own errors come as they
 /// are, and the next call goes on.
 ///
 /// Cancel-safe, as the transport is: a byte that was read is kept.
 impl<R: AsyncRead + Unpin> AsyncRead for ReadHalf<R> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { io, receiver } = self.get_mut();
+        let Self { io, inbound } = self.get_mut();
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
         loop {
-            if let Some(n) = receiver.take(buf.initialize_unfilled())? {
+            if let Some(n) = inbound.take(buf.initialize_unfilled())? {
                 buf.advance(n);
                 return Poll::Ready(Ok(()));
             }
-            let mut space = ReadBuf::new(receiver.space());
-            ready!(Pin::new(&mut *io).poll_read(cx, &mut space))?;
-            let n = space.filled().len();
-            if !receiver.arrived(n)? {
-                return Poll::Ready(Ok(()));
+            let mut space = ReadBuf::new(inbound.space());
+            let result = ready!(Pin::new(&mut *io).poll_read(cx, &mut space));
+            let called = Called::host(result.map(|()| space.filled().len()));
+            if inbound.arrived(called).map_err(HalfError::from)? == Turn::Interrupted {
+                return poll_again(cx);
             }
         }
     }
@@ -165,50 +165,77 @@ impl<R: AsyncRead + Unpin> AsyncRead for ReadHalf<R> {
 #[derive(Debug)]
 pub struct WriteHalf<W> {
     io: W,
-    sealer: Box<Sealer<STORE>>,
-    /// Why nothing more went out, for the next call: this one's bytes were taken.
-    failed: Option<io::Error>,
-    sent: u64,
+    outbound: Outbound,
 }
 
-impl<W> crate::tokio::Progress for WriteHalf<W> {
+impl<W> Progress for WriteHalf<W> {
     fn bytes_sent(&self) -> Option<u64> {
-        Some(self.sent)
+        Some(self.outbound.sent())
     }
 }
 
 impl<W> WriteHalf<W> {
-    refs!(W, "on the link, which ends it");
+    /// Returns the transport.
+    pub const fn get_ref(&self) -> &W {
+        &self.io
+    }
+
+    /// Returns the transport. Bytes that are moved past the link are missing on it, which ends it.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.io
+    }
+
+    /// From now on puts at most this many bytes of plaintext into one message, for a peer that was configured to
+    /// receive smaller ones. See [`Sealer::set_max_plaintext`](super::Sealer::set_max_plaintext).
+    pub fn set_max_plaintext(&mut self, bytes: usize) {
+        self.outbound.set_max_plaintext(bytes);
+    }
+
+    /// Returns how many bytes of this half, sealed, the transport has taken so far. It grows while a call makes
+    /// progress, also in `flush` and `close`.
+    pub const fn bytes_sent(&self) -> u64 {
+        self.outbound.sent()
+    }
+
+    /// Takes the half apart. Nothing is lost: the parts hold what was not sent, and why if that was not told yet.
+    pub fn into_parts(self) -> WriteParts<W> {
+        self.outbound.into_parts(self.io)
+    }
 }
 
 impl<W: AsyncWrite + Unpin> WriteHalf<W> {
+    /// Sends what waits, then the end of this direction, and ends the transport's; reading goes on. It is
+    /// [`shutdown`](AsyncWriteExt::shutdown) by the name that it has everywhere in this crate. If the half is dropped
+    /// without that, the peer finds the stream [cut off](LinkError::Truncated).
+    ///
+    /// Cancel-safe: what was not sent is kept for the next call.
+    ///
+    /// # Errors
+    /// The transport's; the next call goes on.
+    pub async fn close(&mut self) -> io::Result<()> {
+        self.shutdown().await
+    }
+
     /// Writes all that is sealed.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(error) = self.failed.take() {
-            return Poll::Ready(Err(error));
-        }
-        while !self.sealer.pending().is_empty() {
-            match ready!(Pin::new(&mut self.io).poll_write(cx, self.sealer.pending())) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(n) => {
-                    self.sent = self.sent.wrapping_add(n as u64);
-                    self.sealer.advance(n);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
+        self.outbound.tell()?;
+        while let Some(bytes) = self.outbound.pending() {
+            let called = Called::host(ready!(Pin::new(&mut self.io).poll_write(cx, bytes)));
+            if self.outbound.wrote(called)? == Turn::Interrupted {
+                return poll_again(cx);
             }
         }
         Poll::Ready(Ok(()))
     }
 }
 
-/// What is written is sealed and goes out at once, in one system call for up to 12 KiB of it, however many pieces it
-/// is in. But where the transport is full it waits here: as with any buffered writer, only
-/// [`flush`](AsyncWriteExt::flush) (which this crate's writers do after each frame) lets one wait for the peer's
-/// answer.
+/// What is written is sealed and goes out at once, in one system call for up to 12 KiB of it, in however many pieces
+/// it is. But where the transport is full it waits here. As with any buffered writer, only
+/// [`flush`](AsyncWriteExt::flush), which this crate's writers do after each frame, lets one wait for the peer's
+/// answer. If the transport fails, the next call returns that error, and the one after it goes on: bytes that were
+/// taken are never lost.
 ///
-/// [`shutdown`](AsyncWriteExt::shutdown) sends the end of the direction and then shuts the transport's down. Dropped
-/// without that, the peer finds the stream [cut off](LinkError::Truncated).
+/// [`shutdown`](AsyncWriteExt::shutdown) is [`close`](WriteHalf::close).
 ///
 /// Cancel-safe: a write that was dropped has taken nothing; what was taken goes out with the next call.
 impl<W: AsyncWrite + Unpin> AsyncWrite for WriteHalf<W> {
@@ -223,9 +250,9 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for WriteHalf<W> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_drain(cx))?;
-        let taken = this.sealer.seal_parts(bufs.iter().map(|buf| &**buf))?;
-        if let Poll::Ready(Err(error)) = this.poll_drain(cx) {
-            this.failed = Some(error);
+        let taken = this.outbound.seal(bufs)?;
+        if let Poll::Ready(drained) = this.poll_drain(cx) {
+            this.outbound.tell_later(drained);
         }
         Poll::Ready(Ok(taken))
     }
@@ -237,13 +264,23 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for WriteHalf<W> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_drain(cx))?;
-        Pin::new(&mut this.io).poll_flush(cx)
+        let called = Called::host(ready!(Pin::new(&mut this.io).poll_flush(cx)));
+        done(called, cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.sealer.end()?;
+        this.outbound.end()?;
         ready!(this.poll_drain(cx))?;
-        Pin::new(&mut this.io).poll_shutdown(cx)
+        let called = Called::host(ready!(Pin::new(&mut this.io).poll_shutdown(cx)));
+        done(called, cx)
+    }
+}
+
+/// Ends a call that moves no bytes.
+fn done(called: Called<(), io::Error>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    match called.done().map_err(HalfError::from)? {
+        Some(()) => Poll::Ready(Ok(())),
+        None => poll_again(cx),
     }
 }

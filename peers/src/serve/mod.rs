@@ -148,7 +148,7 @@ async fn serve<S: Service>(service: S, server: &Server, output: Output) -> Resul
         }
     };
     output.say(Verbosity::Verbose, || {
-        let sealed = if keys.is_empty() { 0 } else { noise::tokio::MEMORY };
+        let sealed = if keys.is_empty() { 0 } else { noise::tokio::MEMORY_PER_LINK };
         Memory::of(&*service, max_connections, size_of_result(&connection) + sealed).to_string()
     });
 

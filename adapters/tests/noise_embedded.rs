@@ -17,7 +17,7 @@ use std::thread;
 
 use embedded_io::ErrorType;
 use ringframe::{Decoder, Encoder, Format, formats};
-use ringframe_io::noise::{Ephemeral, HalfError, HandshakeError, Key, LinkError, Memory, StoreTooSmall};
+use ringframe_io::noise::{Ephemeral, HalfError, HandshakeError, Key, LinkError, Memory};
 use support::task::poll_at_most;
 
 const KEY: [u8; 32] = [7; 32];

@@ -34,6 +34,7 @@ impl Session {
     /// # fn split(session: ringframe_io::noise::Session) {
     /// session.split([0; 16], [0; 37]); // one byte more is needed to receive
     /// # }
+    /// # let _: fn(_) = split;
     /// ```
     pub fn split<const R: usize, const S: usize>(
         self,

@@ -62,11 +62,20 @@ impl Ephemeral {
         Ok(Self(secret))
     }
 
-    pub(super) fn public(&self) -> [u8; 32] {
-        X25519::pubkey(&self.0)
+    /// Returns the public half, which is what RFC 7748 (section 6.1) calls `X25519(a, 9)`.
+    ///
+    /// The library has another way for this one point. On a Cortex-M3 it saves 2 % of a handshake's instructions, and
+    /// costs 2 KiB of flash and 1.5 KiB of stack.
+    pub(super) fn public(&self) -> Option<[u8; 32]> {
+        let mut base = [0; 32];
+        base[0] = 9;
+        self.agree(&base).map(|public| *public)
     }
 
-    /// The secret shared with who has the secret half of `public`.
+    /// Returns the secret that is shared with the owner of the secret half of `public`.
+    ///
+    /// By itself, so that its large frame is not on the stack while the handshake goes on.
+    #[inline(never)]
     pub(super) fn agree(&self, public: &[u8; 32]) -> Option<SensitiveByteArray<[u8; 32]>> {
         X25519::dh(&self.0, public).ok()
     }

@@ -33,7 +33,7 @@ impl Symmetric {
 
     /// Message 1, by the client.
     pub(super) fn first(&mut self, e: &Ephemeral) -> Result<Message, HandshakeError> {
-        let public = e.public();
+        let public = e.public().ok_or(HandshakeError::Authentication)?;
         self.e(&public);
         self.seal(public)
     }
@@ -48,7 +48,7 @@ impl Symmetric {
 
     /// Message 2, by the server.
     pub(super) fn second(&mut self, e: &Ephemeral, re: &Public) -> Result<Message, HandshakeError> {
-        let public = e.public();
+        let public = e.public().ok_or(HandshakeError::Authentication)?;
         self.e(&public);
         self.ee(e, re)?;
         self.seal(public)

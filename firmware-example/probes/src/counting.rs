@@ -69,6 +69,12 @@ pub fn report(name: fmt::Arguments<'_>, unit: &str, work: &mut dyn FnMut()) {
     println!("instructions.{name} {}.{} {unit}", all / 10, all % 10);
 }
 
+/// Prints how many instructions one turn of `work` takes.
+pub fn report_one(name: fmt::Arguments<'_>, unit: &str, work: &mut dyn FnMut()) {
+    let all = count(work);
+    println!("instructions.{name} {}.{} {unit}", all / 10, all % 10);
+}
+
 /// Returns the instructions that something takes, in tenths: one is 25.6 ticks.
 fn count(work: &mut dyn FnMut()) -> u64 {
     let begin = ticks();

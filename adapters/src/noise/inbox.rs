@@ -60,6 +60,10 @@ impl<S: Store> Inbox<S> {
         self.store.as_ref()
     }
 
+    pub(super) fn into_store(self) -> S {
+        self.store
+    }
+
     /// Returns the length of the longest message.
     pub(super) fn largest(&self) -> usize {
         self.store.as_ref().len().min(MAX_MESSAGE)

@@ -129,6 +129,12 @@ impl<S: Store> Opener<S> {
             State::Message | State::Plaintext(_) => Err(LinkError::Truncated),
         }
     }
+
+    /// Returns the store, for example to lend it to the next link. It may still hold plaintext, and what of that was
+    /// not consumed is lost.
+    pub fn into_store(self) -> S {
+        self.inbox.into_store()
+    }
 }
 
 impl<S> fmt::Debug for Opener<S> {

@@ -130,6 +130,11 @@ impl<S: Store> Sealer<S> {
         free.saturating_sub(2 * OVERHEAD).min(self.max_plaintext)
     }
 
+    /// Returns the store, for example to lend it to the next link. What is pending is lost.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
     /// Returns where the plaintext of the next message is put together.
     fn plaintext_room(&mut self) -> &mut [u8] {
         let start = self.pending.end.saturating_add(PREFIX);

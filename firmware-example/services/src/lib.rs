@@ -6,6 +6,7 @@
 //! | 7879 | [`Service::Echo`] | answered as they are |
 //! | 7880 | [`Service::Typed`] | [`messages::Request`] and [`messages::Reply`], by postcard |
 //! | 7881 | [`Service::Files`] | headers of files in JSON, the content unframed after them |
+//! | 7882 | [`Service::Upper`] | the first, on an authenticated link: [`sealed`] |
 //!
 //! All with a length of 32 bits, big-endian. [`link`] joins them to smoltcp's sockets.
 #![no_std]
@@ -18,6 +19,7 @@ pub mod disk;
 mod files;
 pub mod link;
 mod mirror;
+pub mod sealed;
 mod typed;
 
 use core::fmt;
@@ -25,6 +27,7 @@ use core::fmt;
 pub use files::{Kind, Session};
 use ringframe::formats::U32Be;
 use ringframe::{DecodeError, Decoder, EncodeError, Encoder, EndError, Limited};
+use ringframe_io::noise::{HandshakeError, LinkError};
 pub use ringframe_messages as messages;
 
 /// Size of a connection's receive ring, bytes: the largest frame that is taken whole. Larger ones, and files,
@@ -60,6 +63,9 @@ pub trait Board {
 
     /// Reads the LEDs back, a bit each.
     fn leds(&self) -> u8;
+
+    /// Returns fresh bytes of a cryptographically secure source. Authenticated links are as secure as these.
+    fn random(&mut self) -> [u8; 32];
 }
 
 /// What all connections share.
@@ -184,12 +190,20 @@ pub enum Fault {
     Stalled,
     /// The connection was reset, or the peer is gone.
     Reset,
+    /// The peer has none of the keys, or did not begin an authenticated link.
+    Handshake(HandshakeError),
+    /// An authenticated link was tampered with, or cut.
+    Link(LinkError),
 }
 
 impl Fault {
     /// Whether the peer broke the protocol.
     pub const fn is_protocol(&self) -> bool {
-        matches!(self, Self::Protocol(_) | Self::Truncated(_))
+        match self {
+            Self::Protocol(_) | Self::Truncated(_) | Self::Handshake(_) => true,
+            Self::Link(error) => error.is_protocol(),
+            _ => false,
+        }
     }
 }
 
@@ -218,6 +232,8 @@ impl fmt::Display for Fault {
             Self::TooSlow => f.write_str("a frame was not complete for too long"),
             Self::Stalled => f.write_str("answers were not taken for too long"),
             Self::Reset => f.write_str("reset, or the peer is gone"),
+            Self::Handshake(error) => error.fmt(f),
+            Self::Link(error) => error.fmt(f),
         }
     }
 }

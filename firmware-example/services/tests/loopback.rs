@@ -3,9 +3,11 @@
 use ringframe_services::disk::{BLOCK, Disk};
 use ringframe_services::link::{Connection, Report};
 use ringframe_services::messages::{Counters, Reply, Request};
+use ringframe_services::sealed::{RECEIVE, SEND, Sealed};
 use ringframe_services::{Board, Fault, Kind, MAX_FRAME, Node, RING, Service};
 
 use ringframe::{DecodeError, Decoder, EndError, formats};
+use ringframe_io::noise::{Ephemeral, Handshake, HandshakeError, Key, LinkError, Opener, Sealer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
@@ -21,6 +23,9 @@ const UPPER: u16 = 7878;
 const ECHO: u16 = 7879;
 const TYPED: u16 = 7880;
 const FILES: u16 = 7881;
+const SEALED: u16 = 7882;
+
+static KEYS: [Key; 2] = [Key::new([1; 32]), Key::new([2; 32])];
 
 /// After so many milliseconds without a byte an exchange is over; the clients delay their acknowledgements by 10.
 const QUIET: u64 = 15;
@@ -44,6 +49,11 @@ impl Board for FakeBoard {
 
     fn leds(&self) -> u8 {
         self.leds
+    }
+
+    fn random(&mut self) -> [u8; 32] {
+        // Nobody listens here.
+        [0x22; 32]
     }
 }
 
@@ -76,6 +86,12 @@ impl World {
                 // Odd sizes, so that the socket's rings wrap anywhere.
                 connections.push((sockets.add(socket(3001)), port, Connection::new(port, service)));
             }
+        }
+        for _ in 0..2 {
+            let sealed =
+                Sealed::new(&KEYS, Box::leak(Box::new([0; RECEIVE])), Box::leak(Box::new([0; SEND])));
+            let connection = Connection::sealed(SEALED, || Service::Upper, Box::leak(Box::new(sealed)));
+            connections.push((sockets.add(socket(3001)), SEALED, connection));
         }
         let disk = Disk::new(vec![[0xaa; BLOCK]; 1024].leak(), vec![0xaaaa; 1024].leak());
         let node = Node {
@@ -690,4 +706,165 @@ fn a_list_that_is_cut_goes_on_where_it_stopped() {
     }
     assert_eq!(listed, names);
     assert!(pages > 1);
+}
+
+/// The same service on authenticated links.
+mod sealed {
+    use super::*;
+
+    /// A client's end of a link.
+    struct Link {
+        client: Client,
+        opener: Opener<Vec<u8>>,
+        sealer: Sealer<Vec<u8>>,
+    }
+
+    impl Link {
+        fn new(world: &mut World, key: &Key, piece: usize) -> Self {
+            let client = world.connect(SEALED);
+            let mut handshake = Handshake::client(key, Ephemeral::new([0x11; 32]));
+            let answer = client.exchange(world, handshake.pending(), piece);
+            handshake.read(&mut &answer[..]).unwrap();
+            let session = handshake.session().expect("the device has the key");
+            let (opener, sealer) = session.try_split(vec![0; 4112], vec![0; 1 << 16]).unwrap();
+            Self { client, opener, sealer }
+        }
+
+        fn seal(&mut self, mut plaintext: &[u8]) -> Vec<u8> {
+            let mut wire = vec![];
+            while !plaintext.is_empty() {
+                let n = self.sealer.seal(plaintext).unwrap();
+                plaintext = &plaintext[n..];
+                wire.extend_from_slice(self.sealer.pending());
+                self.sealer.advance(usize::MAX);
+            }
+            wire
+        }
+
+        fn end(&mut self) -> Vec<u8> {
+            self.sealer.end().unwrap();
+            self.sealer.pending().to_vec()
+        }
+
+        fn open(&mut self, mut wire: &[u8]) -> Vec<u8> {
+            let mut plaintext = vec![];
+            while let Some(data) = self.opener.open(&mut wire).unwrap().data() {
+                plaintext.extend_from_slice(data);
+                self.opener.consume(usize::MAX);
+            }
+            plaintext
+        }
+
+        fn exchange(&mut self, world: &mut World, plaintext: &[u8], piece: usize) -> Vec<u8> {
+            let wire = self.seal(plaintext);
+            let received = self.client.exchange(world, &wire, piece);
+            self.open(&received)
+        }
+    }
+
+    #[test]
+    fn frames_of_every_size_in_every_cut_one_link_after_another() {
+        let mut world = World::new();
+        let sizes = [0, 1, RING - 4, RING - 3, 2 * RING, 4092, 4096, 20_000];
+        let messages: Vec<_> = sizes.iter().enumerate().map(|(i, len)| noise(i, *len)).collect();
+        let wire: Vec<u8> = messages.iter().flat_map(|message| frame(message)).collect();
+        let upper: Vec<u8> =
+            messages.iter().flat_map(|message| frame(&message.to_ascii_uppercase())).collect();
+        for (round, piece) in [7, 511, 4096, usize::MAX].into_iter().enumerate() {
+            let mut link = Link::new(&mut world, &KEYS[round % 2], piece);
+            assert!(link.exchange(&mut world, &wire, piece) == upper, "by {piece}");
+            assert_eq!(link.opener.end_of_input(), Err(LinkError::Truncated), "not yet");
+            let end = link.end();
+            link.client.socket(&mut world).send_slice(&end).unwrap();
+            link.client.socket(&mut world).close();
+            let rest = link.client.exchange(&mut world, &[], 1);
+            assert_eq!((link.open(&rest), link.opener.end_of_input()), (vec![], Ok(())));
+        }
+        assert_eq!(world.ends(), [(SEALED, Ok(())); 4]);
+    }
+
+    #[test]
+    fn two_at_once_and_one_that_never_reads() {
+        let mut world = World::new();
+        let mut links = [0, 1].map(|i| Link::new(&mut world, &KEYS[i], usize::MAX));
+        let flood = frame(&[b'x'; 300]).repeat(100);
+        let wire = links[0].seal(&flood);
+        let mut sent = 0;
+        for _ in 0..200 {
+            sent += links[0].client.socket(&mut world).send_slice(&wire[sent..]).unwrap();
+            world.run(1);
+        }
+        assert!(sent < wire.len(), "the device took all without room for the answers");
+        assert_eq!(links[1].exchange(&mut world, &frame(b"hello"), 1), frame(b"HELLO"));
+        let answers = links[0].client.exchange(&mut world, &wire[sent..], usize::MAX);
+        assert!(links[0].open(&answers) == flood.to_ascii_uppercase());
+    }
+
+    #[test]
+    fn who_has_no_key_gets_no_answer() {
+        let mut world = World::new();
+        let hello = |key| Handshake::client(&Key::new(key), Ephemeral::new([0x11; 32])).pending().to_vec();
+        for (wire, error) in [
+            (hello([3; 32]), HandshakeError::Authentication),
+            (frame(b"plain"), HandshakeError::Prologue { at: 0, found: 0 }),
+            (b"GET / HTTP/1.1".to_vec(), HandshakeError::Prologue { at: 0, found: b'G' }),
+            (hello([1; 32])[..57].to_vec(), HandshakeError::Closed),
+        ] {
+            let client = world.connect(SEALED);
+            client.socket(&mut world).send_slice(&wire).unwrap();
+            if error == HandshakeError::Closed {
+                client.socket(&mut world).close();
+            }
+            assert_eq!(client.exchange(&mut world, &[], 1), b"", "not a byte");
+            assert!(!client.socket(&mut world).may_recv(), "closed by the device");
+            client.close(&mut world);
+            assert_eq!(world.ends().pop(), Some((SEALED, Err(Fault::Handshake(error)))));
+            world.run(1100);
+        }
+        // And those who have one are served.
+        let mut link = Link::new(&mut world, &KEYS[1], 1);
+        assert_eq!(link.exchange(&mut world, &frame(b"hello"), 1), frame(b"HELLO"));
+    }
+
+    #[test]
+    fn a_handshake_has_ten_seconds() {
+        let mut world = World::new();
+        let client = world.connect(SEALED);
+        client.exchange(&mut world, b"\xf1", 1);
+        world.skip(9_900);
+        assert_eq!(world.ends(), []);
+        world.skip(200);
+        assert_eq!(world.ends(), [(SEALED, Err(Fault::TooSlow))]);
+    }
+
+    /// The peer finds no clean end either, where the device has found something wrong.
+    #[test]
+    fn links_that_are_cut_or_tampered_with() {
+        let mut world = World::new();
+        for (tamper, error) in [(false, LinkError::Truncated), (true, LinkError::Authentication)] {
+            let mut link = Link::new(&mut world, &KEYS[0], usize::MAX);
+            assert_eq!(link.exchange(&mut world, &frame(b"whole"), 1), frame(b"WHOLE"));
+            let mut wire = link.seal(&frame(b"not"));
+            wire[10] ^= u8::from(tamper);
+            let client = link.client;
+            let n = if tamper { wire.len() } else { 20 };
+            client.socket(&mut world).send_slice(&wire[..n]).unwrap();
+            client.socket(&mut world).close();
+            let rest = client.exchange(&mut world, &[], 1);
+            assert_eq!(rest, b"", "not even the end");
+            assert_eq!(link.opener.end_of_input(), Err(LinkError::Truncated));
+            assert_eq!(world.ends().pop(), Some((SEALED, Err(Fault::Link(error)))));
+        }
+    }
+
+    /// What is wrong in the frames is no fault of the link: the answers before it arrive, and a clean end.
+    #[test]
+    fn a_hostile_length_ends_the_link_in_order() {
+        let mut world = World::new();
+        let mut link = Link::new(&mut world, &KEYS[0], usize::MAX);
+        let wire = [frame(b"before"), vec![0xff; 40]].concat();
+        assert_eq!(link.exchange(&mut world, &wire, usize::MAX), frame(b"BEFORE"));
+        assert_eq!(link.opener.end_of_input(), Ok(()));
+        assert!(matches!(world.ends()[..], [(SEALED, Err(Fault::Protocol(_)))]));
+    }
 }

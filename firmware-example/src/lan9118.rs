@@ -57,7 +57,6 @@ enum Register {
     ReceiveFifo = 0x7C,
     TransmitFifo = 0x80,
     Power = 0x84,
-    FreeRun = 0x9C,
     MacCommand = 0xA4,
     MacData = 0xA8,
 }
@@ -263,11 +262,6 @@ impl Lan9118 {
     pub const fn unsent(&self) -> u32 {
         self.unsent
     }
-}
-
-/// The chip's clock: 25 MHz, 32 bits, so it wraps around after 171 s.
-pub fn free_run() -> u32 {
-    Register::FreeRun.read()
 }
 
 /// Asks until the answer is yes; `None`: it has not become that.

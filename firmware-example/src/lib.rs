@@ -6,6 +6,8 @@
 //! | [`ethernet`] | the chip as smoltcp's device, and as embassy-net's driver |
 //! | [`clock`] | milliseconds, and sleep |
 //! | [`leds`] | two of them |
+//! | [`random`](mod@random) | random numbers: the one function that a board replaces |
+//! | [`key`] | the key of authenticated links |
 //! | `crash` | what becomes of panics and hard faults: a line in the log, and an exit code |
 //! | `embassy` | an executor and a time driver (feature `embassy`) |
 //!
@@ -20,8 +22,10 @@ mod crash;
 #[cfg(feature = "embassy")]
 pub mod embassy;
 pub mod ethernet;
+pub mod key;
 pub mod lan9118;
 pub mod leds;
+pub mod random;
 
 use ethernet::Ethernet;
 use lan9118::{Lan9118, StartError};

@@ -2,14 +2,16 @@
 #![no_std]
 #![no_main]
 
-use board::clock;
+use board::key::KEYS;
 use board::leds::{self, Leds};
+use board::{clock, random};
 use cortex_m_rt::entry;
 use defmt::Display2Format;
 use heapless::Vec;
 use ringframe_services::disk::{BLOCK, Block, Disk};
 use ringframe_services::link::{Connection, Report};
 use ringframe_services::messages::Counters;
+use ringframe_services::sealed::{RECEIVE, SEND, Sealed};
 use ringframe_services::{Board, Node, Service};
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp::{Socket, SocketBuffer};
@@ -23,10 +25,16 @@ const ADDRESS: Ipv4Cidr = Ipv4Cidr::new(smoltcp::wire::Ipv4Address::new(10, 0, 2
 const SERVICES: [(u16, fn() -> Service); 4] =
     [(7878, || Service::Upper), (7879, || Service::Echo), (7880, || Service::Typed), (7881, Service::files)];
 
+/// The upper service on authenticated links.
+const SEALED: u16 = 7882;
+
 /// Connections at once, for each service. smoltcp has no backlog: a peer that connects while all are taken is
 /// refused, so there are some more than are meant to be used.
 const EACH: usize = 6;
-const SOCKETS: usize = EACH * SERVICES.len();
+
+/// The same on authenticated links, each of which has 5 KiB more.
+const EACH_SEALED: usize = 2;
+const SOCKETS: usize = EACH * SERVICES.len() + EACH_SEALED;
 
 /// Size of a socket's buffers, bytes: the chip's receive FIFO holds 10,560, and drops what is more.
 const BUFFER: usize = 4096;
@@ -50,6 +58,10 @@ impl Board for Lights {
     fn leds(&self) -> u8 {
         self.0.lit()
     }
+
+    fn random(&mut self) -> [u8; 32] {
+        random::random()
+    }
 }
 
 #[entry]
@@ -60,6 +72,9 @@ fn main() -> ! {
     static STORAGE: StaticCell<[SocketStorage<'static>; SOCKETS]> = StaticCell::new();
     static CONNECTIONS: ConstStaticCell<Vec<(SocketHandle, Connection), SOCKETS>> =
         ConstStaticCell::new(Vec::new());
+    static STORES: ConstStaticCell<[([u8; RECEIVE], [u8; SEND]); EACH_SEALED]> =
+        ConstStaticCell::new([([0; RECEIVE], [0; SEND]); EACH_SEALED]);
+    static LINKS: StaticCell<[Sealed; EACH_SEALED]> = StaticCell::new();
     static DISK: ConstStaticCell<[[u8; BLOCK]; BLOCKS]> = ConstStaticCell::new([[0; BLOCK]; BLOCKS]);
     static CHAIN: ConstStaticCell<[Block; BLOCKS]> = ConstStaticCell::new([0; BLOCKS]);
 
@@ -67,7 +82,7 @@ fn main() -> ! {
     let mac = EthernetAddress(ethernet.chip().address());
     let mut config = Config::new(mac.into());
     // Where the connections' sequence numbers start.
-    config.random_seed = board::lan9118::free_run().into();
+    config.random_seed = random::seed();
     let mut interface = Interface::new(config, &mut ethernet, now());
     interface.update_ip_addrs(|addresses| {
         // There is room for one.
@@ -77,11 +92,14 @@ fn main() -> ! {
     let storage = STORAGE.init_with(|| [SocketStorage::EMPTY; SOCKETS]);
     let mut sockets = SocketSet::new(&mut storage[..]);
     let connections = CONNECTIONS.take();
-    let services = SERVICES.iter().flat_map(|service| [service; EACH]);
-    for ([receive, send], (port, service)) in BUFFERS.take().iter_mut().zip(services) {
+    let plain = SERVICES.iter().flat_map(|service| [service; EACH]);
+    let plain = plain.map(|(port, service)| Connection::new(*port, *service));
+    let links = LINKS.init(STORES.take().each_mut().map(|(receive, send)| Sealed::new(&KEYS, receive, send)));
+    let sealed = links.iter_mut().map(|link| Connection::sealed(SEALED, || Service::Upper, link));
+    for ([receive, send], connection) in BUFFERS.take().iter_mut().zip(plain.chain(sealed)) {
         let socket = Socket::new(SocketBuffer::new(&mut receive[..]), SocketBuffer::new(&mut send[..]));
         // There is room for exactly as many.
-        let _ = connections.push((sockets.add(socket), Connection::new(*port, *service)));
+        let _ = connections.push((sockets.add(socket), connection));
     }
     let mut node = Node {
         board: Lights(leds),

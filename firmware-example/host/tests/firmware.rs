@@ -5,15 +5,14 @@ mod support;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use ringframe_device::{ANY, Device, Error, build};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::{
-    ECHO, FILES, Noise, PATIENCE, TYPED, UPPER, ask, connect, exchange, firmware, frame, read_frame, reset,
-    start, upper_casing,
+    ECHO, FILES, Noise, PATIENCE, TYPED, UPPER, ask, cargo_run, connect, exchange, firmware, frame,
+    read_frame, reset, start, upper_casing,
 };
 
 #[test]
@@ -94,25 +93,6 @@ fn an_upload_whose_peer_vanishes_gives_its_room_back() {
     // The device may not have seen the last of them yet.
     thread::sleep(std::time::Duration::from_millis(200));
     there_and_back(&device, 1 << 20);
-}
-
-/// Runs a program of the host's workspace, as a user would.
-fn cargo_run(arguments: &[&str], input: &[u8]) -> Output {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
-    let mut child = Command::new(env!("CARGO"))
-        .args(["run", "-q", "--manifest-path", workspace.to_str().unwrap()])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    thread::scope(|scope| {
-        // A program that does not read is no reason to fail.
-        scope.spawn(move || drop(stdin.write_all(input)));
-        child.wait_with_output().unwrap()
-    })
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn main() -> ! {
         dns_servers: Default::default(),
     });
     // Where the connections' sequence numbers start.
-    let seed = board::lan9118::free_run().into();
+    let seed = board::random::seed();
     let resources = RESOURCES.init_with(StackResources::new);
     let (stack, runner) = embassy_net::new(ethernet, config, resources, seed);
     board::embassy::run(|spawner| {

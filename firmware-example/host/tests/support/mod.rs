@@ -3,6 +3,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -12,12 +14,13 @@ pub(crate) const UPPER: u16 = 7878;
 pub(crate) const ECHO: u16 = 7879;
 pub(crate) const TYPED: u16 = 7880;
 pub(crate) const FILES: u16 = 7881;
+pub(crate) const SEALED: u16 = 7882;
 
 /// Long enough for a busy machine, short enough to end.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn firmware() -> Device {
-    start("firmware", &[UPPER, ECHO, TYPED, FILES])
+    start("firmware", &[UPPER, ECHO, TYPED, FILES, SEALED])
 }
 
 pub(crate) fn start(program: &str, ports: &[u16]) -> Device {
@@ -74,6 +77,25 @@ pub(crate) fn exchange(address: SocketAddr, wire: &[u8], write: usize) -> Vec<u8
 /// Closes with a reset.
 pub(crate) fn reset(stream: TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+/// Runs a program of the host's workspace, as a user would.
+pub(crate) fn cargo_run(arguments: &[&str], input: &[u8]) -> Output {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
+    let mut child = Command::new(env!("CARGO"))
+        .args(["run", "-q", "--manifest-path", workspace.to_str().unwrap()])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    thread::scope(|scope| {
+        // A program that does not read is no reason to fail.
+        scope.spawn(move || drop(stdin.write_all(input)));
+        child.wait_with_output().unwrap()
+    })
 }
 
 /// Repeatable noise.

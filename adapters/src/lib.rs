@@ -87,7 +87,6 @@
 #[cfg(feature = "std")]
 extern crate std as std_crate;
 
-mod access;
 #[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async", feature = "noise"))]
 mod copy;
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]

@@ -115,7 +115,7 @@ mod blocking {
                 accept(at_server, to_client, &[Key::new(KEY)], e, buffers.lend()).expect("the same key");
             let mut reader = Reader::new(reads, Decoder::new(formats::U16_BE, [0; 10_000]));
             let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE.with_limit(10_000), [0; 64]));
-            while let Some(frame) = reader.read_frame().expect("a good stream") {
+            while let Some(frame) = reader.next_frame().expect("a good stream") {
                 writer.send(frame.payload()).expect("an open pipe");
             }
             let (mut writes, _) = writer.into_parts();
@@ -131,14 +131,14 @@ mod blocking {
         let mut writer = Writer::new(writes, Encoder::new(formats::U16_BE.with_limit(10_000), [0; 64]));
         for len in [0, 1, 60, 9000] {
             writer.send(&bytes()[..len]).expect("an open pipe");
-            let frame = reader.read_frame().expect("a good stream").expect("an answer");
+            let frame = reader.next_frame().expect("a good stream").expect("an answer");
             assert_eq!(frame.payload(), &bytes()[..len]);
         }
         let (mut writes, _) = writer.into_parts();
         writes.end().expect("an open pipe");
         assert_eq!(writes.write(b"more"), Err(HalfError::Link(LinkError::Ended)));
         drop(writes);
-        assert!(reader.read_frame().expect("a clean end").is_none());
+        assert!(reader.next_frame().expect("a clean end").is_none());
         server.join().expect("a server that ends");
     }
 

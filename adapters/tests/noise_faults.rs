@@ -41,7 +41,8 @@ fn interrupted_calls_are_made_again() {
         // The flush of the transport itself, and the end of its direction.
         link.transport.plan([INTERRUPTED, INTERRUPTED]);
         link.writes.flush().expect("it goes on");
-        link.transport.plan([INTERRUPTED, INTERRUPTED, Moves(usize::MAX), INTERRUPTED]);
+        // The write, the flush, and the end of the transport's direction, where it has one.
+        link.transport.plan([INTERRUPTED, Moves(usize::MAX), INTERRUPTED, Moves(0), INTERRUPTED]);
         link.writes.end().expect("it goes on");
         assert_eq!(link.sent(), b"hello", "{name:?}");
     }

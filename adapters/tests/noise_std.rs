@@ -40,21 +40,21 @@ fn frames_go_both_ways_over_sockets() {
         let mut reader = Reader::with_capacity(reads, formats::U32_BE, 1 << 20).expect("room");
         let mut writer =
             Writer::with_capacity(writes, formats::U32_BE.with_limit(1 << 20), 100).expect("room");
-        while let Some(frame) = reader.read_frame().expect("a good stream") {
+        while let Some(frame) = reader.next_frame().expect("a good stream") {
             writer.send(&frame.payload().to_ascii_uppercase()).expect("an open stream");
         }
-        writer.get_mut().close().expect("an open stream");
+        writer.close().expect("an open stream");
     });
     let (reads, writes) = client(&near, KEY).expect("the same key");
     let mut reader = Reader::with_capacity(reads, formats::U32_BE, 1 << 20).expect("room");
     let mut writer = Writer::with_capacity(writes, formats::U32_BE.with_limit(1 << 20), 100).expect("room");
     for len in [0, 1, 99, 5000, 100_000] {
         writer.send(&vec![b'a'; len]).expect("an open stream");
-        let frame = reader.read_frame().expect("a good stream").expect("an answer");
+        let frame = reader.next_frame().expect("a good stream").expect("an answer");
         assert_eq!(frame.payload(), vec![b'A'; len]);
     }
-    writer.get_mut().close().expect("an open stream");
-    assert!(reader.read_frame().expect("a clean end").is_none());
+    writer.close().expect("an open stream");
+    assert!(reader.next_frame().expect("a clean end").is_none());
     server.join().expect("a server that ends");
 }
 
@@ -123,8 +123,8 @@ fn patience_reaches_through_a_link() {
     });
     let (reads, _) = client(&near, KEY).expect("the same key");
     let mut reader = Reader::with_capacity(reads, formats::U32_BE, 100).expect("room");
-    reader.set_patience(Patience { frame: Some(Duration::from_millis(50)), ..Patience::ENDLESS });
-    let error = reader.read_frame().expect_err("it never comes");
+    reader.set_patience(Patience::ENDLESS.with_frame(Duration::from_millis(50)));
+    let error = reader.next_frame().expect_err("it never comes");
     assert!(matches!(error, ReadError::TooSlow { missing: 2, .. }), "{error}");
     near.shutdown(Shutdown::Both).expect("an open stream");
     server.join().expect("a server that ends");
@@ -191,7 +191,7 @@ impl Write for Handle<'_> {
 }
 
 impl HalfClose for Handle<'_> {
-    fn half_close(&self) -> io::Result<()> {
+    fn half_close(&mut self) -> io::Result<()> {
         self.0.borrow_mut().ended = true;
         Ok(())
     }

@@ -271,17 +271,17 @@ mod link {
                 writer.send(&large).await.expect("a good link");
                 let mut rest = &b"raw"[..];
                 while !rest.is_empty() {
-                    rest = &rest[writer.write_raw(rest).await.expect("a good link")..];
+                    rest = &rest[writer.write_unframed(rest).await.expect("a good link")..];
                 }
-                writer.shutdown().await.expect("a good link");
+                writer.close().await.expect("a good link");
             };
             let receives = async {
                 let mut reader = Reader::with_capacity(reads, formats::U32_BE, 1 << 20).expect("room");
-                assert_eq!(reader.read_frame().await.unwrap().unwrap().payload(), b"hello");
-                assert_eq!(reader.read_frame().await.unwrap().unwrap().payload(), large);
+                assert_eq!(reader.next_frame().await.unwrap().unwrap().payload(), b"hello");
+                assert_eq!(reader.next_frame().await.unwrap().unwrap().payload(), large);
                 let (mut raw, mut buf) = (Vec::new(), [0; 10]);
                 loop {
-                    match reader.read_raw(&mut buf).await.expect("a clean end") {
+                    match reader.unframed().read(&mut buf).await.expect("a clean end") {
                         0 => break,
                         n => raw.extend_from_slice(&buf[..n]),
                     }
@@ -538,14 +538,14 @@ mod dropped {
                 turns += 1;
                 assert!(turns < ENDLESS, "it stands still: {at}");
                 if let Some(&len) = lengths.get(sent) {
-                    if let Some(pushed) = poll_at_most(polls, writer.push(&[], &vec![7; len])) {
+                    if let Some(pushed) = poll_at_most(polls, writer.push(&vec![7; len])) {
                         pushed.expect(&at);
                         sent += 1;
                     }
                 } else {
-                    let _ = poll_at_most(polls, writer.shutdown()).map(|done| done.expect(&at));
+                    let _ = poll_at_most(polls, writer.close()).map(|done| done.expect(&at));
                 }
-                match poll_at_most(polls, reader.read_frame()) {
+                match poll_at_most(polls, reader.next_frame()) {
                     Some(Ok(None)) => break,
                     Some(frame) => read.push(frame.expect(&at).expect("a frame").payload().len()),
                     None => {}

@@ -133,7 +133,7 @@ impl Progress for WriteHalf {
     fn bytes_sent(&self) -> Option<u64> {
         match self {
             Self::Plain(_) => None,
-            Self::Sealed(half) => half.bytes_sent(),
+            Self::Sealed(half) => Some(half.bytes_sent()),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::host::{self, Driver, Inbound, Outbound};
 pub use super::host::{MEMORY_PER_LINK, ReadParts, WriteParts};
 use super::transport::Called;
 use super::{Ephemeral, HalfError, Handshake, HandshakeError, Key, Step};
-use crate::std::{HalfClose, ReadTimeout};
+use crate::std::{HalfClose, ReadTimeout, WriteTimeout};
 
 /// Makes a link as the client, over both directions of a connection. A server that does not answer is waited for as
 /// long as the transport waits.
@@ -174,7 +174,8 @@ impl<W: Write> WriteHalf<W> {
     {
         self.outbound.end()?;
         self.flush()?;
-        self.io.half_close()
+        while Called::host(self.io.half_close()).done().map_err(HalfError::from)?.is_none() {}
+        Ok(())
     }
 
     /// Writes all that is sealed.
@@ -185,6 +186,23 @@ impl<W: Write> WriteHalf<W> {
             let _ = self.outbound.wrote(called)?;
         }
         Ok(())
+    }
+}
+
+/// So that a writer of frames closes the link, too.
+impl<W: Write + HalfClose> HalfClose for WriteHalf<W> {
+    fn half_close(&mut self) -> io::Result<()> {
+        self.close()
+    }
+}
+
+impl<W: WriteTimeout> WriteTimeout for WriteHalf<W> {
+    fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        self.io.write_timeout()
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.io.set_write_timeout(timeout)
     }
 }
 

@@ -130,7 +130,7 @@ impl io::Write for Transport {
 }
 
 impl HalfClose for Transport {
-    fn half_close(&self) -> io::Result<()> {
+    fn half_close(&mut self) -> io::Result<()> {
         self.end()
     }
 }

@@ -439,6 +439,31 @@ fn bytes_sent_are_counted_as_the_transport_takes_them() {
     assert_eq!(writes.bytes_sent(), t.wrote().len() as u64);
 }
 
+/// A writer of frames on a device that drains has its frame sealed, and sent once its half is drained, too.
+#[test]
+fn a_device_drains_without_a_flush() {
+    use embedded_io::Write as _;
+
+    let (t, key) = (Transport::new(), Key::new(KEY));
+    let (e, lent) = (Ephemeral::new([1; 32]), memory(700, 4112));
+    let link = noise::embedded_io::connect(Blocking(t.clone()), Blocking(t.clone()), &key, e, lent);
+    let mut writes = link.expect("one key").1;
+    let before = t.calls();
+    writes.write(b"hello").expect("there is room");
+    assert_eq!((t.calls() - before, writes.sealer().pending().len()), (0, 2 + 5 + 16));
+    writes.drain().expect("a good transport");
+    assert_eq!((t.calls() - before, writes.sealer().pending().len()), (1, 0), "one write, and no flush");
+
+    let t = Transport::new();
+    let (e, lent) = (Ephemeral::new([1; 32]), memory(700, 4112));
+    let link = noise::embedded_io_async::connect(t.clone(), t.clone(), &key, e, lent);
+    let mut writes = finish(link).expect("one key").1;
+    let before = t.calls();
+    finish(embedded_io_async::Write::write(&mut writes, b"hello")).expect("there is room");
+    finish(writes.drain()).expect("a good transport");
+    assert_eq!((t.calls() - before, writes.sealer().pending().len()), (1, 0), "one write, and no flush");
+}
+
 /// What follows the handshake in one read belongs to the link.
 #[test]
 fn bytes_after_the_answer_are_kept() {

@@ -180,6 +180,11 @@ impl<'m, W> WriteHalf<'m, W> {
         &mut self.io
     }
 
+    /// Lends the direction of the link, for its questions: what is [pending](Sealer::pending), for example.
+    pub const fn sealer(&self) -> &Sealer<&'m mut [u8]> {
+        &self.sealer
+    }
+
     /// From now on puts at most this many bytes of plaintext into one message, for a peer that was configured to
     /// receive smaller ones. See [`Sealer::set_max_plaintext`].
     pub fn set_max_plaintext(&mut self, bytes: usize) {
@@ -209,8 +214,15 @@ impl<W: Write> WriteHalf<'_, W> {
         self.flush()
     }
 
-    /// Writes all that is sealed.
-    fn drain(&mut self) -> Result<(), HalfError<W::Error>> {
+    /// Writes all that is sealed, and leaves it at that. [`flush`](Write::flush) also flushes the transport, which can
+    /// take long: that of embassy-net waits until the peer has acknowledged everything.
+    ///
+    /// A writer of frames on this half that [drains](crate::embedded_io::Writer::drain) its queue only gets it sealed.
+    /// Drain its half, too: `writer.get_mut().drain()`. On a host a write goes out at once, so there is no such method.
+    ///
+    /// # Errors
+    /// The transport's; the next call goes on.
+    pub fn drain(&mut self) -> Result<(), HalfError<W::Error>> {
         while !self.sealer.pending().is_empty() {
             let called = Called::device(self.io.write(self.sealer.pending()));
             let _ = self.sealer.wrote(called)?;
@@ -219,7 +231,8 @@ impl<W: Write> WriteHalf<'_, W> {
     }
 }
 
-/// What is written is sealed. It goes out once there is no room for more, or when it is flushed.
+/// What is written is sealed. It goes out once there is no room for more, when it is flushed, or when it is
+/// [drained](WriteHalf::drain).
 impl<W: Write> Write for WriteHalf<'_, W> {
     fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
         if buf.is_empty() {

@@ -186,6 +186,11 @@ impl<'m, W> WriteHalf<'m, W> {
         &mut self.io
     }
 
+    /// Lends the direction of the link, for its questions: what is [pending](Sealer::pending), for example.
+    pub const fn sealer(&self) -> &Sealer<&'m mut [u8]> {
+        &self.sealer
+    }
+
     /// From now on puts at most this many bytes of plaintext into one message, for a peer that was configured to
     /// receive smaller ones. See [`Sealer::set_max_plaintext`].
     pub fn set_max_plaintext(&mut self, bytes: usize) {
@@ -217,8 +222,17 @@ impl<W: Write> WriteHalf<'_, W> {
         self.flush().await
     }
 
-    /// Writes all that is sealed.
-    async fn drain(&mut self) -> Result<(), HalfError<W::Error>> {
+    /// Writes all that is sealed, and leaves it at that. [`flush`](Write::flush) also flushes the transport, which can
+    /// take long: that of embassy-net waits until the peer has acknowledged everything.
+    ///
+    /// A writer of frames on this half that [drains](crate::embedded_io_async::Writer::drain) its queue only gets it sealed.
+    /// Drain its half, too: `writer.get_mut().drain()`. On a host a write goes out at once, so there is no such method.
+    ///
+    /// Cancel-safe, as the transport is: what was not sent is kept for the next call.
+    ///
+    /// # Errors
+    /// The transport's; the next call goes on.
+    pub async fn drain(&mut self) -> Result<(), HalfError<W::Error>> {
         while !self.sealer.pending().is_empty() {
             let called = Called::device(self.io.write(self.sealer.pending()).await);
             self.sealer.wrote(called)?.let_others_run().await;
@@ -227,7 +241,8 @@ impl<W: Write> WriteHalf<'_, W> {
     }
 }
 
-/// What is written is sealed. It goes out once there is no room for more, or when it is flushed.
+/// What is written is sealed. It goes out once there is no room for more, when it is flushed, or when it is
+/// [drained](WriteHalf::drain).
 ///
 /// Cancel-safe, as the transport is: a write that was dropped has taken nothing, and what was taken is kept for the
 /// next call.

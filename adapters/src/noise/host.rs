@@ -118,6 +118,10 @@ impl Outbound {
         Ok(turn)
     }
 
+    pub(super) const fn sealer(&self) -> &Sealer<Box<[u8]>> {
+        &self.sealer
+    }
+
     pub(super) const fn sent(&self) -> u64 {
         self.sent
     }

@@ -33,6 +33,7 @@
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use std_crate::boxed::Box;
 use std_crate::io::{self, IoSlice};
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -42,7 +43,7 @@ use super::LinkError;
 use super::host::{self, Driver, Inbound, Outbound};
 pub use super::host::{MEMORY_PER_LINK, ReadParts, WriteParts};
 use super::transport::{Called, Turn, poll_again};
-use super::{Ephemeral, HalfError, Handshake, HandshakeError, Key, Step};
+use super::{Ephemeral, HalfError, Handshake, HandshakeError, Key, Sealer, Step};
 use crate::tokio::Progress;
 
 /// Makes a link as the client, over both halves of a connection.
@@ -185,8 +186,13 @@ impl<W> WriteHalf<W> {
         &mut self.io
     }
 
+    /// Lends the direction of the link, for its questions: what is [pending](Sealer::pending), for example.
+    pub const fn sealer(&self) -> &Sealer<Box<[u8]>> {
+        self.outbound.sealer()
+    }
+
     /// From now on puts at most this many bytes of plaintext into one message, for a peer that was configured to
-    /// receive smaller ones. See [`Sealer::set_max_plaintext`](super::Sealer::set_max_plaintext).
+    /// receive smaller ones. See [`Sealer::set_max_plaintext`].
     pub fn set_max_plaintext(&mut self, bytes: usize) {
         self.outbound.set_max_plaintext(bytes);
     }

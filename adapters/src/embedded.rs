@@ -21,18 +21,3 @@ pub(crate) fn ready<E: Error>(result: Result<bool, E>) -> Result<bool, E> {
         result => result,
     }
 }
-
-/// Lets other tasks run, then this one goes on: a transport that is interrupted for ever must not keep them
-/// from running.
-#[cfg(feature = "embedded-io-async")]
-pub(crate) async fn yield_now() {
-    let mut has_yielded = false;
-    core::future::poll_fn(|cx| {
-        if core::mem::replace(&mut has_yielded, true) {
-            return core::task::Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        core::task::Poll::Pending
-    })
-    .await;
-}

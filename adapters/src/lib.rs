@@ -108,6 +108,8 @@ mod patience;
 pub mod reader;
 #[cfg(feature = "std")]
 pub mod std;
+#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
+mod tasks;
 #[cfg(feature = "tcp")]
 pub mod tcp;
 #[cfg(any(feature = "std", feature = "embedded-io", feature = "embedded-io-async"))]

@@ -7,9 +7,10 @@ use ringframe::{Event, Format, Frame, Status, Store};
 
 use super::{Framed, Incoming, Request, Tasks};
 use crate::ReadError;
-use crate::embedded::{fault, ready, yield_now};
+use crate::embedded::{fault, ready};
 use crate::inbound::{self, After};
 use crate::reader::{Carries, PayloadReader, Reader, Unframed};
+use crate::tasks::yield_now;
 
 /// What a call that reads returns, over a transport `S`. `None` is the end of the stream.
 type Next<T, S> = Result<Option<T>, ReadError<<S as ErrorType>::Error>>;

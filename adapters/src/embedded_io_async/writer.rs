@@ -7,8 +7,9 @@ use ringframe::{EncodeError, Format, Store};
 
 use super::Tasks;
 use crate::WriteError;
-use crate::embedded::{fault, ready, yield_now};
+use crate::embedded::{fault, ready};
 use crate::outbound::{self, Rest};
+use crate::tasks::yield_now;
 use crate::writer::{PayloadWriter, Writer};
 
 impl<W: Write, F: Format, B: Store> Writer<W, F, B, Tasks> {

@@ -42,8 +42,9 @@ use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use super::LinkError;
 use super::host::{self, Driver, Inbound, Outbound};
 pub use super::host::{MEMORY_PER_LINK, ReadParts, WriteParts};
-use super::transport::{Called, Turn, poll_again};
+use super::transport::{Called, Turn};
 use super::{Ephemeral, HalfError, Handshake, HandshakeError, Key, Sealer, Step};
+use crate::tasks::poll_again;
 use crate::tokio::Progress;
 
 /// Makes a link as the client, over both halves of a connection.

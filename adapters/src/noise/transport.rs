@@ -3,8 +3,6 @@
 //! Their loops only make the calls. Each names the result by [`Called::host`] or [`Called::device`] and
 //! hands it to what it moves bytes for, which looks at it by [`Called::moved`].
 
-#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
-use core::task::{Context, Poll};
 #[cfg(feature = "std")]
 use std_crate::io;
 
@@ -23,22 +21,22 @@ pub(super) enum Called<T, E> {
 #[cfg(feature = "std")]
 impl<T> Called<T, io::Error> {
     pub(super) fn host(result: io::Result<T>) -> Self {
-        Self::new(result, |error| error.kind() == io::ErrorKind::Interrupted)
+        Self::new(result, crate::std::fault)
     }
 }
 
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 impl<T, E: ::embedded_io::Error> Called<T, E> {
     pub(super) fn device(result: Result<T, E>) -> Self {
-        Self::new(result, |error| error.kind() == ::embedded_io::ErrorKind::Interrupted)
+        Self::new(result, crate::embedded::fault)
     }
 }
 
 impl<T, E> Called<T, E> {
-    fn new(result: Result<T, E>, is_interrupted: impl FnOnce(&E) -> bool) -> Self {
+    fn new(result: Result<T, E>, fault: fn(&E) -> crate::error::Fault) -> Self {
         match result {
             Ok(done) => Self::Done(done),
-            Err(error) if is_interrupted(&error) => Self::Interrupted,
+            Err(error) if fault(&error) == crate::error::Fault::Interrupted => Self::Interrupted,
             Err(error) => Self::Failed(error),
         }
     }
@@ -119,21 +117,8 @@ impl Turn {
     /// Lets other tasks run if the call was interrupted.
     #[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
     pub(super) async fn let_others_run(self) {
-        let mut left = usize::from(self == Self::Interrupted);
-        core::future::poll_fn(|cx| match left {
-            0 => Poll::Ready(()),
-            _ => {
-                left = 0;
-                poll_again(cx)
-            }
-        })
-        .await;
+        if self == Self::Interrupted {
+            crate::tasks::yield_now().await;
+        }
     }
-}
-
-/// Asks the executor to poll the task again after the others.
-#[cfg(any(feature = "tokio", feature = "embedded-io-async"))]
-pub(super) fn poll_again<T>(cx: &mut Context<'_>) -> Poll<T> {
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }

@@ -10,6 +10,7 @@ use ::tokio::time::{Instant, Sleep, sleep_until};
 use ringframe::{Decoder, Format, Store};
 
 use crate::patience::{Patience, Watch};
+use crate::tasks::poll_again;
 use crate::time::Time;
 use crate::{ReadError, WriteError};
 
@@ -51,10 +52,7 @@ impl Alarm {
 /// them from running, nor stop the clock.
 pub(super) fn unless_interrupted<T>(cx: &Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
     match result {
-        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => poll_again(cx),
         result => result,
     }
 }

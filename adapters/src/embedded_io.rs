@@ -2,14 +2,14 @@
 //! stores are the caller's, arrays or lent slices.
 //!
 //! The methods behave as their namesakes in the module `std`. What differs:
-//! - embedded-io has no "would block". The `try_` methods ask [`ReadReady`] and [`WriteReady`](::embedded_io::WriteReady) first, and say
+//! - embedded-io has no "would block". The `try_` methods ask [`ReadReady`](::embedded_io::ReadReady) and [`WriteReady`](::embedded_io::WriteReady) first, and say
 //!   `Pending` with all state kept.
 //! - `Interrupted` is retried. After any other error, for example a time-out, the next call goes on where this one
 //!   stopped.
 //! - Flushing can take long: until a serial line is idle, or a peer has acknowledged. [`Writer::drain`] hands over
 //!   what is queued and leaves it at that.
 //! - There is no clock. A caller that has one passes it to [`Reader::next_frame_within`], where the transport has
-//!   [`ReadReady`].
+//!   [`ReadReady`](::embedded_io::ReadReady).
 //! - A transport has no end of its own for one direction, so [`Writer::close`](crate::std::Writer::close) is missing:
 //!   flush, then close the socket.
 //!
@@ -52,14 +52,13 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 
-use ::embedded_io::{ErrorType, ReadReady};
-use ringframe::{Format, Frame, Store};
+use ringframe::Frame;
 
-use crate::embedded;
-use crate::reader::{Bare, Carries, PayloadReader as Payload, Unframed as Bytes};
+use crate::embedded::Clockless;
+use crate::reader::Bare;
 use crate::time::Time;
-use crate::{ReadError, WriteError};
 
+mod payload;
 mod reader;
 mod writer;
 
@@ -76,13 +75,13 @@ pub type Framed<S, F, D, E = D> = crate::reader::Reader<Writer<S, F, E>, F, D, B
 pub type Incoming<'r, C, F, B> = crate::reader::Incoming<'r, C, F, B, Blocking>;
 
 /// The payload of a frame larger than the store, as [`Read`](::embedded_io::Read).
-pub type PayloadReader<'r, C, F, B> = Payload<'r, C, F, B, Blocking>;
+pub type PayloadReader<'r, C, F, B> = crate::reader::PayloadReader<'r, C, F, B, Blocking>;
 
 /// A frame, and the writer to answer it with: see [`Framed::next_request`].
 pub type Request<'r, S, F, E> = (Frame<'r>, &'r mut Writer<S, F, E>);
 
 /// Bytes that are not framed, as [`Read`](::embedded_io::Read).
-pub type Unframed<'r, C, F, B> = Bytes<'r, C, F, B, Blocking>;
+pub type Unframed<'r, C, F, B> = crate::reader::Unframed<'r, C, F, B, Blocking>;
 
 /// The payload of a frame of announced length, as [`Write`](::embedded_io::Write).
 pub type PayloadWriter<'w, W, F, B> = crate::writer::PayloadWriter<'w, W, F, B, Blocking>;
@@ -95,69 +94,4 @@ impl<S> Time<S> for Blocking {
     const NEW: Self = Self;
 }
 
-impl<S, F: Format, D, E> Framed<S, F, D, E> {
-    /// Makes a half for each direction. `split` makes two of the transport, as its own method of that name most
-    /// often does: `link.split(|socket| socket.split())`.
-    pub fn split<R, W>(self, split: impl FnOnce(S) -> (R, W)) -> (Reader<R, F, D>, Writer<W, F, E>) {
-        let (io, decoder, encoder) = self.into_parts();
-        let (read, write) = split(io);
-        (Reader::new(read, decoder), Writer::new(write, encoder))
-    }
-
-    /// Puts two halves together again. `join` makes one transport of theirs.
-    pub fn join<R, W>(
-        reader: Reader<R, F, D>,
-        writer: Writer<W, F, E>,
-        join: impl FnOnce(R, W) -> S,
-    ) -> Self {
-        let (read, decoder) = reader.into_parts();
-        let (write, encoder) = writer.into_parts();
-        Self::new(join(read, write), decoder, encoder)
-    }
-}
-
-/// The errors are those of reading frames. The transport's own, `'static`, is in [`ReadError::Io`].
-impl<C: Carries<Io: ErrorType>, F: Format, B> ErrorType for Payload<'_, C, F, B, Blocking>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    type Error = ReadError<<C::Io as ErrorType>::Error>;
-}
-
-impl<C: Carries<Io: ErrorType>, F: Format, B> ErrorType for Bytes<'_, C, F, B, Blocking>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    type Error = ReadError<<C::Io as ErrorType>::Error>;
-}
-
-impl<W: ErrorType, F: Format, B> ErrorType for crate::writer::PayloadWriter<'_, W, F, B, Blocking>
-where
-    W::Error: 'static,
-{
-    type Error = WriteError<W::Error>;
-}
-
-/// What is buffered, and the end of the payload, can be had without waiting.
-impl<C: Carries<Io: ReadReady>, F: Format, B: Store> ReadReady for Payload<'_, C, F, B, Blocking>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    fn read_ready(&mut self) -> Result<bool, Self::Error> {
-        let is_at_hand = !self.reader.decoder.is_streaming() || self.reader.decoder.missing() == 0;
-        let io = self.reader.carrier.io();
-        Ok(is_at_hand || embedded::ready(io.read_ready()).map_err(ReadError::Io)?)
-    }
-}
-
-/// What is buffered can be had without waiting.
-impl<C: Carries<Io: ReadReady>, F: Format, B: Store> ReadReady for Bytes<'_, C, F, B, Blocking>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    fn read_ready(&mut self) -> Result<bool, Self::Error> {
-        let is_at_hand = !self.reader.decoder.peek_unframed().is_empty();
-        let io = self.reader.carrier.io();
-        Ok(is_at_hand || embedded::ready(io.read_ready()).map_err(ReadError::Io)?)
-    }
-}
+impl Clockless for Blocking {}

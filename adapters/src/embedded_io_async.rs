@@ -65,14 +65,13 @@
 //! # assert_eq!(socket.1, b"\0\x05HELLO\0\x02HI");
 //! ```
 
-use ::embedded_io_async::{ErrorType, ReadReady};
-use ringframe::{Format, Frame, Store};
+use ringframe::Frame;
 
-use crate::embedded;
-use crate::reader::{Bare, Carries, PayloadReader as Payload, Unframed as Bytes};
+use crate::embedded::Clockless;
+use crate::reader::Bare;
 use crate::time::Time;
-use crate::{ReadError, WriteError};
 
+mod payload;
 mod reader;
 mod writer;
 
@@ -89,13 +88,13 @@ pub type Framed<S, F, D, E = D> = crate::reader::Reader<Writer<S, F, E>, F, D, T
 pub type Incoming<'r, C, F, B> = crate::reader::Incoming<'r, C, F, B, Tasks>;
 
 /// The payload of a frame larger than the store, as [`Read`](::embedded_io_async::Read).
-pub type PayloadReader<'r, C, F, B> = Payload<'r, C, F, B, Tasks>;
+pub type PayloadReader<'r, C, F, B> = crate::reader::PayloadReader<'r, C, F, B, Tasks>;
 
 /// A frame, and the writer to answer it with: see [`Framed::next_request`].
 pub type Request<'r, S, F, E> = (Frame<'r>, &'r mut Writer<S, F, E>);
 
 /// Bytes that are not framed, as [`Read`](::embedded_io_async::Read).
-pub type Unframed<'r, C, F, B> = Bytes<'r, C, F, B, Tasks>;
+pub type Unframed<'r, C, F, B> = crate::reader::Unframed<'r, C, F, B, Tasks>;
 
 /// The payload of a frame of announced length, as [`Write`](::embedded_io_async::Write).
 pub type PayloadWriter<'w, W, F, B> = crate::writer::PayloadWriter<'w, W, F, B, Tasks>;
@@ -108,69 +107,4 @@ impl<S> Time<S> for Tasks {
     const NEW: Self = Self;
 }
 
-impl<S, F: Format, D, E> Framed<S, F, D, E> {
-    /// Makes a half for each direction. `split` makes two of the transport, as its own method of that name most
-    /// often does: `link.split(|socket| socket.split())`.
-    pub fn split<R, W>(self, split: impl FnOnce(S) -> (R, W)) -> (Reader<R, F, D>, Writer<W, F, E>) {
-        let (io, decoder, encoder) = self.into_parts();
-        let (read, write) = split(io);
-        (Reader::new(read, decoder), Writer::new(write, encoder))
-    }
-
-    /// Puts two halves together again. `join` makes one transport of theirs.
-    pub fn join<R, W>(
-        reader: Reader<R, F, D>,
-        writer: Writer<W, F, E>,
-        join: impl FnOnce(R, W) -> S,
-    ) -> Self {
-        let (read, decoder) = reader.into_parts();
-        let (write, encoder) = writer.into_parts();
-        Self::new(join(read, write), decoder, encoder)
-    }
-}
-
-/// The errors are those of reading frames. The transport's own, `'static`, is in [`ReadError::Io`].
-impl<C: Carries<Io: ErrorType>, F: Format, B> ErrorType for Payload<'_, C, F, B, Tasks>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    type Error = ReadError<<C::Io as ErrorType>::Error>;
-}
-
-impl<C: Carries<Io: ErrorType>, F: Format, B> ErrorType for Bytes<'_, C, F, B, Tasks>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    type Error = ReadError<<C::Io as ErrorType>::Error>;
-}
-
-impl<W: ErrorType, F: Format, B> ErrorType for crate::writer::PayloadWriter<'_, W, F, B, Tasks>
-where
-    W::Error: 'static,
-{
-    type Error = WriteError<W::Error>;
-}
-
-/// What is buffered, and the end of the payload, can be had without waiting.
-impl<C: Carries<Io: ReadReady>, F: Format, B: Store> ReadReady for Payload<'_, C, F, B, Tasks>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    fn read_ready(&mut self) -> Result<bool, Self::Error> {
-        let is_at_hand = !self.reader.decoder.is_streaming() || self.reader.decoder.missing() == 0;
-        let io = self.reader.carrier.io();
-        Ok(is_at_hand || embedded::ready(io.read_ready()).map_err(ReadError::Io)?)
-    }
-}
-
-/// What is buffered can be had without waiting.
-impl<C: Carries<Io: ReadReady>, F: Format, B: Store> ReadReady for Bytes<'_, C, F, B, Tasks>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    fn read_ready(&mut self) -> Result<bool, Self::Error> {
-        let is_at_hand = !self.reader.decoder.peek_unframed().is_empty();
-        let io = self.reader.carrier.io();
-        Ok(is_at_hand || embedded::ready(io.read_ready()).map_err(ReadError::Io)?)
-    }
-}
+impl Clockless for Tasks {}

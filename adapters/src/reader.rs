@@ -1,6 +1,13 @@
 //! Readers of all ecosystems: what they have in common, which is everything but the calls to the transport.
 
-use ringframe::{Decoder, Format, Frame, MAX_HEADER, Status, Store};
+#[cfg(feature = "std")]
+use std_crate::boxed::Box;
+#[cfg(feature = "std")]
+use std_crate::vec;
+
+#[cfg(feature = "std")]
+use ringframe::ConfigError;
+use ringframe::{Decoder, Encoder, Format, Frame, MAX_HEADER, Status, Store};
 
 use crate::time::Time;
 use crate::writer::Writer;
@@ -65,6 +72,23 @@ impl<S, F: Format, B, T: Time<S>> Reader<Bare<S>, F, B, T> {
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.carrier.0
     }
+}
+
+#[cfg(feature = "std")]
+impl<S, F: Format, T: Time<S>> Reader<Bare<S>, F, Box<[u8]>, T> {
+    /// Makes a reader with a store of `capacity` bytes: the largest frame that is given whole.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::try_new`].
+    pub fn with_capacity(io: S, format: F, capacity: usize) -> Result<Self, ConfigError> {
+        Ok(Self::new(io, Decoder::try_new(format, store(capacity))?))
+    }
+}
+
+/// Makes a store of this size.
+#[cfg(feature = "std")]
+pub(crate) fn store(capacity: usize) -> Box<[u8]> {
+    vec![0; capacity].into_boxed_slice()
 }
 
 impl<C, F: Format, B, T> Reader<C, F, B, T> {
@@ -150,13 +174,13 @@ impl<C: Carries, F: Format, B: Store, T: Time<C::Io>> Reader<C, F, B, T> {
 /// A transport for both directions.
 impl<S, F: Format, D, E, T: Time<S>, U: Time<S>> Reader<Writer<S, F, E, U>, F, D, T> {
     /// Joins a transport with a decoder and an encoder.
-    pub const fn new(io: S, decoder: Decoder<F, D>, encoder: ringframe::Encoder<F, E>) -> Self {
+    pub const fn new(io: S, decoder: Decoder<F, D>, encoder: Encoder<F, E>) -> Self {
         Self { carrier: Writer::new(io, encoder), decoder, time: T::NEW, has_told: false }
     }
 
     /// Takes both directions apart: the transport, the decoder with what is buffered, and the encoder with
     /// what is queued. What was set on the transport is restored.
-    pub fn into_parts(mut self) -> (S, Decoder<F, D>, ringframe::Encoder<F, E>) {
+    pub fn into_parts(mut self) -> (S, Decoder<F, D>, Encoder<F, E>) {
         self.time.release(&mut self.carrier.io);
         let (io, encoder) = self.carrier.into_parts();
         (io, self.decoder, encoder)
@@ -165,6 +189,18 @@ impl<S, F: Format, D, E, T: Time<S>, U: Time<S>> Reader<Writer<S, F, E, U>, F, D
     /// Lends the writer: its [`resume`](Writer::resume) has the same name as the reader's.
     pub const fn writer(&mut self) -> &mut Writer<S, F, E, U> {
         &mut self.carrier
+    }
+}
+
+#[cfg(feature = "std")]
+impl<S, F: Format + Clone, T: Time<S>, U: Time<S>> Reader<Writer<S, F, Box<[u8]>, U>, F, Box<[u8]>, T> {
+    /// Joins a transport with a store of `capacity` bytes for each direction.
+    ///
+    /// # Errors
+    /// Those of [`Decoder::try_new`].
+    pub fn with_capacity(io: S, format: F, capacity: usize) -> Result<Self, ConfigError> {
+        let decoder = Decoder::try_new(format.clone(), store(capacity))?;
+        Ok(Self::new(io, decoder, Encoder::try_new(format, store(capacity))?))
     }
 }
 

@@ -32,10 +32,7 @@
 //! # Ok(()) }
 //! ```
 
-use std_crate::boxed::Box;
-use std_crate::vec;
-
-use ringframe::{ConfigError, Decoder, Encoder, Format, Frame};
+use ringframe::{Format, Frame};
 
 use crate::reader::Bare;
 
@@ -70,42 +67,6 @@ pub type Unframed<'r, C, F, B> = crate::reader::Unframed<'r, C, F, B, ReadTime>;
 
 /// The payload of a frame of announced length, as [`AsyncWrite`](::tokio::io::AsyncWrite).
 pub type PayloadWriter<'w, W, F, B> = crate::writer::PayloadWriter<'w, W, F, B, WriteTime<W>>;
-
-impl<R, F: Format> Reader<R, F, Box<[u8]>> {
-    /// Makes a reader with a store of `capacity` bytes: the largest frame that is given whole.
-    ///
-    /// # Errors
-    /// Those of [`Decoder::try_new`].
-    pub fn with_capacity(io: R, format: F, capacity: usize) -> Result<Self, ConfigError> {
-        Ok(Self::new(io, Decoder::try_new(format, store(capacity))?))
-    }
-}
-
-impl<W, F: Format> Writer<W, F, Box<[u8]>> {
-    /// Makes a writer with an outgoing store of `capacity` bytes. Larger frames go out past it, if the
-    /// format has a limit that allows them.
-    ///
-    /// # Errors
-    /// Those of [`Encoder::try_new`].
-    pub fn with_capacity(io: W, format: F, capacity: usize) -> Result<Self, ConfigError> {
-        Ok(Self::new(io, Encoder::try_new(format, store(capacity))?))
-    }
-}
-
-impl<S, F: Format + Clone> Framed<S, F, Box<[u8]>> {
-    /// Joins a transport with a store of `capacity` bytes for each direction.
-    ///
-    /// # Errors
-    /// Those of [`Decoder::try_new`].
-    pub fn with_capacity(io: S, format: F, capacity: usize) -> Result<Self, ConfigError> {
-        let decoder = Decoder::try_new(format.clone(), store(capacity))?;
-        Ok(Self::new(io, decoder, Encoder::try_new(format, store(capacity))?))
-    }
-}
-
-fn store(capacity: usize) -> Box<[u8]> {
-    vec![0; capacity].into_boxed_slice()
-}
 
 impl<S, F: Format, D, E> Framed<S, F, D, E> {
     /// Makes a half for each direction, for two tasks. `split` makes two of the transport, as its own method

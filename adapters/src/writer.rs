@@ -1,8 +1,15 @@
 //! Writers of all ecosystems: what they have in common, which is everything but the calls to the transport.
 
+#[cfg(feature = "std")]
+use std_crate::boxed::Box;
+
+#[cfg(feature = "std")]
+use ringframe::ConfigError;
 use ringframe::{Encoder, Format, Store};
 
 use crate::reader::Carries;
+#[cfg(feature = "std")]
+use crate::reader::store;
 use crate::time::Time;
 
 /// Writes frames to a transport. Name it by the alias of a module, such as
@@ -40,6 +47,18 @@ impl<W, F: Format, B, T: Time<W>> Writer<W, F, B, T> {
     pub fn into_parts(mut self) -> (W, Encoder<F, B>) {
         self.time.release(&mut self.io);
         (self.io, self.encoder)
+    }
+}
+
+#[cfg(feature = "std")]
+impl<W, F: Format, T: Time<W>> Writer<W, F, Box<[u8]>, T> {
+    /// Makes a writer with an outgoing store of `capacity` bytes. Larger frames go out past it, if the
+    /// format has a limit that allows them.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::try_new`].
+    pub fn with_capacity(io: W, format: F, capacity: usize) -> Result<Self, ConfigError> {
+        Ok(Self::new(io, Encoder::try_new(format, store(capacity))?))
     }
 }
 

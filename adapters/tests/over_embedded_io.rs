@@ -135,8 +135,17 @@ mod clocked {
         timed.reader.reset();
     }
 
+    /// The watch is the caller's.
+    pub(crate) fn resync(timed: &mut TimedReader) -> usize {
+        timed.watch.restart();
+        timed.reader.resync()
+    }
+
     pub(crate) fn script(timed: &mut TimedReader) -> &mut Script {
         timed.reader.get_mut().since = None;
         &mut timed.reader.get_mut().script
     }
 }
+
+#[path = "only/embedded_io_watch.rs"]
+mod watch;

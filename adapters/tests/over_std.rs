@@ -188,6 +188,10 @@ mod clocked {
         reader.reset();
     }
 
+    pub(crate) fn resync(reader: &mut TimedReader) -> usize {
+        reader.resync()
+    }
+
     pub(crate) fn script(reader: &mut TimedReader) -> &mut Script {
         &mut reader.get_mut().script
     }

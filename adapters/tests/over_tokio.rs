@@ -215,6 +215,10 @@ mod clocked {
         reader.reset();
     }
 
+    pub(crate) fn resync(reader: &mut TimedReader) -> usize {
+        reader.resync()
+    }
+
     pub(crate) fn script(reader: &mut TimedReader) -> &mut Script {
         reader.get_mut().sleep = None;
         &mut reader.get_mut().script

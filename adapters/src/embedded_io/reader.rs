@@ -11,7 +11,7 @@ use crate::ReadError;
 use crate::embedded::{fault, ready};
 use crate::inbound::{self, After};
 use crate::patience::Watch;
-use crate::reader::{Carries, PayloadReader, Reader, Unframed};
+use crate::reader::{Carries, Reader};
 
 /// What a call that reads returns, over a transport `S`. `None` is the end of the stream.
 type Next<T, S> = Result<Option<T>, ReadError<<S as ErrorType>::Error>>;
@@ -270,54 +270,5 @@ impl<S: Read, F: Format, D: Store, E> Framed<S, F, D, E> {
             return Ok(None);
         }
         Ok(self.decoder.take_frame()?.map(|frame| (frame, &mut self.carrier)))
-    }
-}
-
-/// The bytes of the payload, then 0. A read takes as many bytes as `buf` has room for.
-impl<C: Carries<Io: Read>, F: Format, B: Store> Read for PayloadReader<'_, C, F, B, Blocking>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let Reader { carrier, decoder, has_told, .. } = &mut *self.reader;
-        loop {
-            if let Some(n) = inbound::take_payload(decoder, has_told, buf)? {
-                return Ok(n);
-            }
-            let result = carrier.io().read(inbound::payload_space(decoder, buf));
-            match inbound::after_payload_read(decoder, buf, result, fault)? {
-                After::Taken(n) => return Ok(n),
-                After::End => return Ok(0),
-                After::Stored | After::Interrupted => {}
-            }
-        }
-    }
-}
-
-/// The bytes of the stream, the buffered ones first, then 0 at its end.
-impl<C: Carries<Io: Read>, F: Format, B: Store> Read for Unframed<'_, C, F, B, Blocking>
-where
-    <C::Io as ErrorType>::Error: 'static,
-{
-    fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let Reader { carrier, decoder, .. } = &mut *self.reader;
-        loop {
-            match inbound::take_unframed(decoder, buf) {
-                0 => {}
-                n => return Ok(n),
-            }
-            let result = carrier.io().read(inbound::unframed_space(decoder, buf));
-            match inbound::after_unframed_read(decoder, buf.len(), result, fault)? {
-                After::Taken(n) => return Ok(n),
-                After::End => return Ok(0),
-                After::Stored | After::Interrupted => {}
-            }
-        }
     }
 }

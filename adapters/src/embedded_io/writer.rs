@@ -166,58 +166,9 @@ impl<W: Write, F: Format, B: Store> Writer<W, F, B, Blocking> {
     }
 
     /// Writes once. Returns how many bytes of `rest` went out, or `None` if nothing is left to write.
-    fn write_once(&mut self, rest: &Rest<'_>) -> Result<Option<usize>, WriteError<W::Error>> {
+    pub(super) fn write_once(&mut self, rest: &Rest<'_>) -> Result<Option<usize>, WriteError<W::Error>> {
         let Some(bytes) = outbound::next(&self.encoder, rest) else { return Ok(None) };
         let (offered, result) = (bytes.len(), self.io.write(bytes));
         Ok(Some(outbound::after_write(&mut self.encoder, offered, result, fault)?.unwrap_or(0)))
-    }
-}
-
-impl<W: Write, F: Format, B: Store> PayloadWriter<'_, W, F, B, Blocking> {
-    /// Takes the next bytes of the payload, and returns how many it took: all that fit the store, or as many as
-    /// the transport takes, without a copy. [`Write::write`] is the same.
-    ///
-    /// # Errors
-    /// [`WriteError`]; [`EncodeError::Overrun`] beyond the announced length. None of `bytes` was taken then.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, WriteError<W::Error>> {
-        let writer = &mut *self.writer;
-        let bytes = outbound::within_announced(&writer.encoder, bytes)?;
-        if bytes.is_empty() {
-            return Ok(0);
-        }
-        let parts = [bytes];
-        while outbound::go_past(&writer.encoder, bytes.len()) {
-            let mut rest = Rest::new(&parts);
-            if let Some(sent @ 1..) = writer.write_once(&rest)? {
-                rest.sent(&mut writer.encoder, sent)?;
-                return Ok(sent);
-            }
-        }
-        Ok(writer.encoder.feed(bytes)?)
-    }
-
-    /// Sends what is queued.
-    ///
-    /// # Errors
-    /// [`EncodeError::MidPayload`] if not all of the announced length was written. Else those of
-    /// [`Writer::flush`].
-    pub fn finish(self) -> Result<(), WriteError<W::Error>> {
-        outbound::check_complete(&self.writer.encoder)?;
-        self.writer.flush()
-    }
-}
-
-/// Takes the bytes of the payload. It writes only where there is no room, and then as many as the transport
-/// takes, without a copy.
-impl<W: Write, F: Format, B: Store> Write for PayloadWriter<'_, W, F, B, Blocking>
-where
-    W::Error: 'static,
-{
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
-        self.feed(bytes)
-    }
-
-    fn flush(&mut self) -> Result<(), Self::Error> {
-        self.writer.flush()
     }
 }

@@ -8,13 +8,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use ringframe::formats;
-use ringframe_io::std::{Framed, ReadTimeout, Reader, WriteTimeout, Writer};
+use ringframe_io::std::{Framed, Incoming, ReadTimeout, Reader, WriteTimeout, Writer};
 use ringframe_io::{Patience, ReadError, WriteError};
 
 use crate::attempts::try_next_frames;
 use crate::suite::fake::{Fake, Plan, Step};
 use crate::suite::plans::{STOPS, plans};
-use crate::suite::streams::u32_be;
+use crate::suite::streams::{summed, u32_be};
 use crate::suite::{assert_sent, decoder, encoder, flush, next_frame, own, read_any, write_all};
 
 /// Longer than any test takes.
@@ -401,6 +401,24 @@ mod non_blocking {
             assert!(reader.try_next_frame().is_pending());
             assert_eq!(reader.get_ref().fake.calls.len(), 3);
             for calls in 4..100 {
+                assert!(reader.try_next_frame().is_pending());
+                assert_eq!(reader.get_ref().fake.calls.len(), calls);
+            }
+            assert_eq!(reader.get_ref().sets, 0);
+        }
+    }
+
+    /// Also of one that awaits the trailer of a payload that was read.
+    #[test]
+    fn an_attempt_to_end_a_payload_is_pending_after_one_read() {
+        let stream = summed(&[100]);
+        for patience in PATIENCES {
+            let plan = Plan::new([Step::Move(64), Step::Move(38)], [WOULD_BLOCK]);
+            let mut reader = Reader::new(Timed::new(&stream.wire, plan), decoder(stream.format));
+            let Ok(Some(Incoming::Large(mut payload))) = reader.next_incoming() else { panic!("a large frame") };
+            payload.read_exact(&mut [0; 100]).expect("what arrived");
+            reader.set_patience(patience);
+            for calls in 3..100 {
                 assert!(reader.try_next_frame().is_pending());
                 assert_eq!(reader.get_ref().fake.calls.len(), calls);
             }

@@ -3,7 +3,7 @@
 
 use std::future::pending;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -11,12 +11,18 @@ use ringframe::formats::{self, U32Be};
 use ringframe::{EncodeError, Event, Format, Limited};
 use ringframe_io::tokio::{Incoming, Progress, Reader, Writer};
 use ringframe_io::{Patience, ReadError, WriteError};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufWriter, DuplexStream, ReadBuf, duplex,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::suite::streams::{STORE, u32_be};
+use crate::support::task::poll_at_most;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Longer than any test takes, by its clock.
+const HOUR: Duration = Duration::from_secs(3600);
 
 #[track_caller]
 fn assert_passed(since: Instant, wanted: Duration) {
@@ -65,17 +71,16 @@ mod reading {
                 pending::<()>().await;
             });
             let begin = Instant::now();
-            let error = loop {
-                let call = async { reader.next_frame().await.map(|frame| frame.is_some()) };
-                let result = match dropped_after {
-                    None => call.await,
-                    Some(time) => match timeout(time, call).await {
-                        Ok(result) => result,
+            let reading = async {
+                loop {
+                    let call = async { reader.next_frame().await.map(|frame| frame.is_some()) };
+                    match timeout(dropped_after.unwrap_or(HOUR), call).await {
+                        Ok(result) => break result.expect_err("too slow a frame"),
                         Err(_) => continue,
-                    },
-                };
-                break result.expect_err("too slow a frame");
+                    }
+                }
             };
+            let error = timeout(HOUR, reading).await.expect("an end");
             let ReadError::TooSlow { allowed, missing } = error else { panic!("{error}") };
             assert_eq!(allowed, 10 * SECOND);
             // 20 or 21 bytes came.
@@ -117,20 +122,23 @@ mod reading {
             });
             assert!(matches!(reader.next_incoming().await, Ok(Some(Incoming::Large(_)))));
             let begin = Instant::now();
-            let error = loop {
-                let mut buf = [0; 16];
-                let read = async {
-                    if is_skipped {
-                        reader.unframed().read(&mut buf).await
-                    } else {
-                        reader.resume().expect("it is under way").read(&mut buf).await
+            let reading = async {
+                loop {
+                    let mut buf = [0; 16];
+                    let read = async {
+                        if is_skipped {
+                            reader.unframed().read(&mut buf).await
+                        } else {
+                            reader.resume().expect("it is under way").read(&mut buf).await
+                        }
+                    };
+                    match timeout(SECOND / 3, read).await {
+                        Ok(Ok(_)) | Err(_) => {}
+                        Ok(Err(error)) => break error,
                     }
-                };
-                match timeout(SECOND / 3, read).await {
-                    Ok(Ok(_)) | Err(_) => {}
-                    Ok(Err(error)) => break error,
                 }
             };
+            let error = timeout(HOUR, reading).await.expect("an end");
             assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
             assert!(matches!(crate::read_error(error), ReadError::TooSlow { .. }));
             assert_passed(begin, 10 * SECOND);
@@ -221,6 +229,100 @@ mod reading {
         assert_eq!(frame.payload(), b"hello");
     }
 
+    /// A read of a payload, or of unframed bytes, that was dropped: what was missing came meanwhile.
+    #[tokio::test(start_paused = true)]
+    async fn payload_bytes_that_came_in_time_are_taken_after_a_dropped_read() {
+        let (mut reader, mut far) = reader(Patience::ENDLESS.with_frame(10 * SECOND));
+        far.write_all(&[&[0, 0, 8, 0], &[7; 1000][..]].concat()).await.expect("a pipe");
+        let Some(Incoming::Large(mut payload)) = reader.next_incoming().await.expect("a good stream") else {
+            panic!("a large frame")
+        };
+        payload.read_exact(&mut [0; 1000]).await.expect("what arrived");
+        assert!(poll_at_most(1, payload.read(&mut [0; 10])).is_none());
+        far.write_all(&[7; 1048]).await.expect("a pipe");
+        sleep(100 * SECOND).await;
+        payload.read_exact(&mut [0; 1048]).await.expect("it came in time");
+        assert_eq!(payload.left(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_of_unframed_bytes_rests_between_calls() {
+        let (mut reader, mut far) = reader(Patience::ENDLESS.with_idle(10 * SECOND));
+        assert!(poll_at_most(1, reader.unframed().read(&mut [0; 4])).is_none());
+        far.write_all(b"\0\0\0\x02ok").await.expect("a pipe");
+        sleep(100 * SECOND).await;
+        let frame = reader.next_frame().await.expect("it is there").expect("a frame");
+        assert_eq!(frame.payload(), b"ok");
+    }
+
+    /// With the frame, what was spent on waiting for it is forgotten.
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_begins_the_idle_time_anew() {
+        let (mut reader, _far) = reader(Patience::ENDLESS.with_idle(10 * SECOND));
+        assert!(timeout(6 * SECOND, reader.next_frame()).await.is_err(), "not yet");
+        reader.reset();
+        let begin = Instant::now();
+        assert!(matches!(reader.next_frame().await, Err(ReadError::Idle { .. })));
+        assert_passed(begin, 10 * SECOND);
+    }
+
+    /// By the real clock: a thread is busy for longer than the peer is allowed.
+    #[tokio::test]
+    async fn a_frame_that_came_in_time_is_taken_by_a_task_that_runs_late() {
+        let (mut reader, mut far) = reader(Patience::ENDLESS.with_idle(SECOND / 20));
+        let mut reading = pin!(reader.next_frame());
+        assert!(poll_at_most(1, reading.as_mut()).is_none());
+        far.write_all(b"\0\0\0\x02ok").await.expect("a pipe");
+        std::thread::sleep(SECOND / 10);
+        assert_eq!(reading.await.expect("in time").expect("a frame").payload(), b"ok");
+    }
+
+    /// tokio says "pending" also when a task had its share of reads.
+    #[tokio::test]
+    async fn no_idle_time_takes_all_that_is_there() {
+        let (near, mut far) = duplex(1 << 16);
+        far.write_all(&b"\x05hello".repeat(500)).await.expect("a pipe");
+        let mut reader = Reader::with_capacity(near, formats::U_8, 6).expect("a store");
+        reader.set_patience(Patience::ENDLESS.with_idle(Duration::ZERO));
+        for _ in 0..500 {
+            assert!(reader.next_frame().await.expect("it is there").is_some());
+        }
+        assert!(matches!(reader.next_frame().await, Err(ReadError::Idle { .. })));
+    }
+
+    /// What a socket has reaches a task only after the runtime has looked.
+    #[tokio::test]
+    async fn no_idle_time_takes_what_a_socket_has() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let mut far = std::net::TcpStream::connect(address).expect("a connection");
+        let (near, _) = listener.accept().await.expect("a connection");
+        let mut reader = Reader::with_capacity(near, formats::U_8, 64).expect("a store");
+        io::Write::write_all(&mut far, b"\x05hello").expect("a peer");
+        assert!(reader.next_frame().await.expect("a good stream").is_some());
+        reader.set_patience(Patience::ENDLESS.with_idle(Duration::ZERO));
+        assert!(matches!(reader.next_frame().await, Err(ReadError::Idle { .. })));
+        io::Write::write_all(&mut far, b"\x05world").expect("a peer");
+        std::thread::sleep(SECOND / 20);
+        assert_eq!(reader.next_frame().await.expect("it is there").expect("a frame").payload(), b"world");
+    }
+
+    /// A transport whose reads are interrupted, always.
+    struct Interrupted;
+
+    impl AsyncRead for Interrupted {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::Interrupted.into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn interruptions_do_not_stop_the_clock() {
+        let mut reader = Reader::with_capacity(Interrupted, formats::U_8, 64).expect("a store");
+        reader.set_patience(Patience::ENDLESS.with_idle(SECOND / 50));
+        assert!(matches!(reader.next_frame().await, Err(ReadError::Idle { .. })));
+    }
+
     /// A half that goes to another task has the patience of its link.
     #[tokio::test(start_paused = true)]
     async fn the_reader_of_a_link_that_was_split_keeps_its_patience() {
@@ -298,20 +400,23 @@ mod writing {
         writer.push(&stream.frames[0].1).await.expect("room for it");
         for unframed in [false, true] {
             let begin = Instant::now();
-            let error = loop {
-                let write = async {
-                    if unframed {
-                        writer.write_unframed(b"raw").await.map(|_| ())
-                    } else {
-                        writer.flush().await
+            let writing = async {
+                loop {
+                    let write = async {
+                        if unframed {
+                            writer.write_unframed(b"raw").await.map(|_| ())
+                        } else {
+                            writer.flush().await
+                        }
+                    };
+                    tokio::select! {
+                        biased;
+                        result = write => break result.expect_err("the peer takes nothing"),
+                        () = sleep(3 * SECOND / 2) => {}
                     }
-                };
-                tokio::select! {
-                    biased;
-                    result = write => break result.expect_err("the peer takes nothing"),
-                    () = sleep(3 * SECOND / 2) => {}
                 }
             };
+            let error = timeout(HOUR, writing).await.expect("an end");
             assert!(matches!(error, WriteError::Stalled { allowed, .. } if allowed == 5 * SECOND), "{error}");
             assert_passed(begin, 5 * SECOND);
         }
@@ -349,15 +454,13 @@ struct Buffering {
     pipe: DuplexStream,
     /// How many bytes went on.
     sent: u64,
-    /// Whether it tells.
-    tells: bool,
     /// How many bytes it buffers at most.
     room: usize,
 }
 
 impl Buffering {
     fn new(pipe: DuplexStream) -> Self {
-        Self { buffer: Vec::new(), pipe, sent: 0, tells: true, room: usize::MAX }
+        Self { buffer: Vec::new(), pipe, sent: 0, room: usize::MAX }
     }
 
     fn poll_empty(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -391,7 +494,30 @@ impl AsyncWrite for Buffering {
 
 impl Progress for Buffering {
     fn bytes_sent(&self) -> Option<u64> {
-        self.tells.then_some(self.sent)
+        Some(self.sent)
+    }
+}
+
+/// A transport that buffers nothing, and says so: what it takes is passed on.
+struct Direct(DuplexStream);
+
+impl AsyncWrite for Direct {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl Progress for Direct {
+    fn bytes_sent(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -453,13 +579,22 @@ mod buffered {
             let mut buffered = writer(BufWriter::with_capacity(1 << 16, near));
             buffered.set_write_patience(Some(5 * SECOND));
             send_to_a_steady_peer(buffered, far, close).await.expect("a steady peer");
-
-            // One that says in the middle that it does not know.
-            let (near, far) = duplex(64);
-            let mut silent = writer(Buffering { tells: false, ..Buffering::new(near) });
-            silent.set_write_patience_by_progress(Some(300 * SECOND));
-            send_to_a_steady_peer(silent, far, close).await.expect("a steady peer");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transport_that_buffers_nothing_has_the_patience_of_its_writes() {
+        let (near, far) = duplex(64);
+        let mut steady = writer(Direct(near));
+        steady.set_write_patience_by_progress(Some(5 * SECOND));
+        send_to_a_steady_peer(steady, far, false).await.expect("a steady peer");
+
+        let (near, _far) = duplex(64);
+        let mut dead = writer(Direct(near));
+        dead.set_write_patience_by_progress(Some(5 * SECOND));
+        let begin = Instant::now();
+        assert!(matches!(dead.send(&[7; 12_000]).await, Err(WriteError::Stalled { .. })));
+        assert_passed(begin, 5 * SECOND);
     }
 
     #[tokio::test(start_paused = true)]
@@ -530,12 +665,15 @@ mod buffered {
         let mut writer = writer(Buffering::new(near));
         writer.set_write_patience_by_progress(Some(5 * SECOND));
         let begin = Instant::now();
-        let error = loop {
-            writer.push(&[7; 1000]).await.expect("a buffer takes it");
-            if let Ok(result) = timeout(SECOND, writer.flush()).await {
-                break result.expect_err("a dead peer");
+        let writing = async {
+            loop {
+                writer.push(&[7; 1000]).await.expect("a buffer takes it");
+                if let Ok(result) = timeout(SECOND, writer.flush()).await {
+                    break result.expect_err("a dead peer");
+                }
             }
         };
+        let error = timeout(HOUR, writing).await.expect("an end");
         assert!(matches!(error, WriteError::Stalled { .. }), "{error}");
         assert_passed(begin, 5 * SECOND);
     }

@@ -183,17 +183,24 @@ fn a_large_frame_that_stalls_half_way_can_be_resumed() {
     assert_eq!(taken(&writer), [&[0, 0, 0, 200][..], &payload].concat());
 }
 
-/// A call that makes room, and fails, has queued nothing.
+/// A call that makes room, and fails, has queued nothing, and says so.
 #[test]
-fn a_stall_while_room_is_made_queues_nothing() {
+fn a_stall_says_whether_the_frame_is_queued() {
     let mut writer = writer(Some(UNIT), Script::silent());
-    clocked!(writer.push(&[7; 60])).expect("room");
+    let error = clocked!(writer.send(&[7; 60])).expect_err("the peer takes nothing");
+    assert!(matches!(error, WriteError::Stalled { queued: true, .. }), "{error}");
+    let is_not_queued = |error| matches!(error, WriteError::Stalled { queued: false, .. });
     for _ in 0..2 {
-        assert!(matches!(clocked!(writer.push(b"next")), Err(WriteError::Stalled { .. })));
-        assert!(matches!(clocked!(writer.announce(&[], 4)).map(|_| ()), Err(WriteError::Stalled { .. })));
+        assert!(is_not_queued(clocked!(writer.push(b"next")).expect_err("no room")));
+        assert!(is_not_queued(clocked!(writer.send(b"next")).expect_err("no room")));
+        assert!(is_not_queued(clocked!(writer.announce(&[], 4)).map(|_| ()).expect_err("no room")));
+        #[cfg(feature = "postcard")]
+        assert!(is_not_queued(clocked!(writer.push_message("next")).expect_err("no room")));
         assert!(matches!(clocked!(writer.write_unframed(b"raw")), Err(WriteError::Stalled { .. })));
         assert_eq!((writer.encoder().stats().frames, writer.encoder().left()), (1, 0));
     }
+    let error = clocked!(writer.flush()).expect_err("the peer takes nothing");
+    assert!(matches!(error, WriteError::Stalled { queued: true, .. }), "{error}");
 }
 
 #[test]

@@ -84,6 +84,26 @@ fn a_payload_says_whether_reading_it_would_wait() {
 }
 
 #[test]
+fn unframed_bytes_say_whether_reading_them_would_wait() {
+    let stream = u32_be(&[5, 100]);
+    let wire = [&stream.wire[..], b"raw"].concat();
+    // What came with a frame, then nothing.
+    let mut reader =
+        fake_reader_of(&stream, &wire, Plan::new([Step::Move(11), WOULD_BLOCK, INTERRUPTED, ALL], [ALL]));
+    assert!(next_frame(&mut reader).expect("a good frame").is_some());
+    let mut bytes = [0; 10];
+    assert!(reader.unframed().read_ready().expect("an answer"), "two bytes of a header");
+    assert_eq!(wait!(reader.unframed().read(&mut bytes)).expect("a part"), 2);
+    assert!(!reader.unframed().read_ready().expect("an answer"));
+    assert!(!reader.unframed().read_ready().expect("an answer"), "interrupted");
+    assert!(reader.unframed().read_ready().expect("an answer"));
+    // Of a payload that is skipped first, what is there is none of them.
+    let mut reader = fake_reader_of(&stream, &wire[9..], Plan::new([Step::Move(20)], [WOULD_BLOCK]));
+    next_large(&mut reader);
+    assert!(!reader.unframed().read_ready().expect("an answer"));
+}
+
+#[test]
 fn drain_leaves_the_transport_its_own_time_to_flush() {
     let stream = u32_be(&[5]);
     let mut writer = fake_writer(&stream, Plan::cycle([ALL]));

@@ -85,7 +85,7 @@ fn resynchronising_finds_the_next_frame() {
                 Ok(frame) => break frame,
                 Err(ReadError::Protocol(error)) => {
                     assert!(error.is_protocol());
-                    skipped += reader.decoder_mut().resync();
+                    skipped += reader.resync();
                 }
                 Err(error) => panic!("{error}"),
             }

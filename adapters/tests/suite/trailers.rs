@@ -115,3 +115,96 @@ fn a_payload_is_resumed_before_its_trailer() {
         assert_eq!(next_frame(&mut reader).expect("in step").as_ref(), Some(&stream.frames[1]));
     }
 }
+
+/// A payload that was read by its length, as `read_exact` does, is compared with its trailer by the next call; whoever
+/// was told already is not told again. Each call that leaves a payload does so.
+#[test]
+fn a_wrong_trailer_is_told_once_by_the_next_call() {
+    let stream = summed(&[100, 3]);
+    let mut wire = stream.wire.clone();
+    wire[50] ^= 1;
+    for size in [1, 3, 64, usize::MAX] {
+        for (take, is_told) in [(100, true), (99, false), (0, false)] {
+            let reader = || {
+                let mut reader = fake_reader_of(&stream, &wire, Plan::cycle([Step::Move(size)]));
+                let mut large = next_large(&mut reader);
+                assert_eq!(fill_from(&mut large, &mut vec![0; take]), take);
+                reader
+            };
+            let check = |mut reader: FakeReader<Summed>, told: Reading<()>| {
+                let was_told = matches!(told, Err(ReadError::Protocol(DecodeError::Corrupt)));
+                assert_eq!(was_told, is_told, "{take} bytes taken, {size} a call: {told:?}");
+                if was_told {
+                    let next = next_frame(&mut reader).expect("told once");
+                    assert_eq!(next.as_ref(), Some(&stream.frames[1]));
+                }
+            };
+            let mut by_frame = reader();
+            let told = wait!(by_frame.next_frame()).map(|_| ());
+            check(by_frame, told);
+            let mut by_peek = reader();
+            let told = wait!(by_peek.peek_frame()).map(|_| ());
+            check(by_peek, told);
+            let mut by_incoming = reader();
+            let told = wait!(by_incoming.next_incoming()).map(|_| ());
+            check(by_incoming, told);
+        }
+        // Told by the payload's own reader.
+        let mut reader = fake_reader_of(&stream, &wire, Plan::cycle([Step::Move(size)]));
+        let mut large = next_large(&mut reader);
+        fill_from(&mut large, &mut [0; 100]);
+        assert!(read!(large, &mut [0]).is_err());
+        assert_eq!(next_frame(&mut reader).expect("it was told").as_ref(), Some(&stream.frames[1]));
+        // Of a link, too.
+        let mut link = Framed::new(
+            Fake::new(&wire, Plan::cycle([Step::Move(size)])),
+            decoder(stream.format),
+            encoder(stream.format),
+        );
+        let Ok(Some(Incoming::Large(mut large))) = wait!(link.next_incoming()) else {
+            panic!("a large frame")
+        };
+        fill(&mut [0; 100], |buf| read!(large, buf)).expect("a payload");
+        assert!(wait!(link.next_request()).map(|_| ()).is_err());
+        assert!(matches!(wait!(link.next_request()), Ok(Some((frame, _))) if frame.len() == 3));
+    }
+}
+
+/// A right one says nothing, and is waited for.
+#[test]
+fn a_right_trailer_is_awaited_by_the_next_call() {
+    let stream = summed(&[100, 3]);
+    for at in 0..=stream.wire.len() {
+        for kind in STOPS {
+            let mut reader = fake_reader(&stream, Plan::stop(at, kind).and_stop(at, kind));
+            while unless_stopped(attempt!(reader.next_incoming()).map(|large| large.map(|_| ()))).is_none() {}
+            let mut left = 100;
+            while left > 0 {
+                let mut payload = reader.resume().expect("it is under way");
+                let n = attempt!(payload.read(&mut vec![0; left])).map(|n| n.map_err(crate::read_error));
+                left -= unless_stopped(n).unwrap_or(0);
+            }
+            let next = loop {
+                if let Some(frame) = unless_stopped(attempt!(reader.next_frame())) {
+                    break frame.map(own);
+                }
+            };
+            assert_eq!(next.as_ref(), Some(&stream.frames[1]), "{kind} at {at}");
+        }
+    }
+}
+
+/// A stream that ends before it is truncated, also for the next call.
+#[test]
+fn a_trailer_that_never_comes_is_truncated_for_the_next_call() {
+    let stream = summed(&[100]);
+    for (end, missing) in [(102, 2), (103, 1)] {
+        let mut reader = fake_reader_of(&stream, &stream.wire[..end], Plan::cycle([ALL]));
+        let mut large = next_large(&mut reader);
+        assert_eq!(fill_from(&mut large, &mut [0; 100]), 100);
+        for _ in 0..2 {
+            let Err(ReadError::Truncated(error)) = next_frame(&mut reader) else { panic!("a clean end") };
+            assert_eq!(error, EndError::TruncatedPayload { missing });
+        }
+    }
+}

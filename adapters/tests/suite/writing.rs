@@ -284,6 +284,23 @@ fn a_frame_larger_than_the_store_needs_a_format_with_a_limit() {
     assert_eq!(writer.get_ref().out, stream.wire[65..]);
 }
 
+/// It does not wait for the peer first.
+#[test]
+fn a_frame_that_can_never_fit_is_refused_at_once() {
+    let format = *u32_be(&[]).format.get_ref();
+    let fails = Plan::cycle([Step::Fail(ErrorKind::TimedOut)]);
+    let mut writer = Writer::new(Fake::sink(fails), encoder(format));
+    wait!(writer.push(b"queued")).expect("room");
+    let refusal = EncodeError::TooLong { frame: 104, limit: STORE as u64 };
+    let is_refusal = |error| matches!(error, WriteError::Encode(error) if error == refusal);
+    assert!(is_refusal(wait!(writer.push(&[7; 100])).expect_err("no limit")));
+    assert!(is_refusal(wait!(writer.send(&[7; 100])).expect_err("no limit")));
+    assert!(is_refusal(wait!(writer.push_with(&[], &[&[7; 50], &[7; 50]])).expect_err("no limit")));
+    assert!(is_refusal(wait!(writer.announce(&[], 100)).map(|_| ()).expect_err("no limit")));
+    assert!(writer.get_ref().calls.is_empty(), "nothing was written");
+    assert_eq!(writer.encoder().stats().frames, 1);
+}
+
 /// An application's own encoding, without a copy into a buffer first.
 #[test]
 fn frames_can_be_queued_in_any_way_the_encoder_has() {

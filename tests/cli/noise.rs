@@ -714,7 +714,7 @@ fn data_behind_the_end() {
             let _ = link.stream.read_to_end(&mut Vec::new());
         });
         let args = ["call", &peer.address, "--key-file", &keys.path("key"), "a"];
-        run(args, b"").code(5).says(&["behind the message that ends"]).prints("A\n");
+        run(args, b"").code(5).says(&["follows the message that ends"]).prints("A\n");
         peer.join();
     }
 }

@@ -7,6 +7,8 @@
 //!   without one, such as a UART, is of no use here: the peer would wait for it for ever.
 //!
 //! `Interrupted` is retried, after other tasks have run.
+//! A link that was cut, [`LinkError::Truncated`], has the kind `ConnectionAborted`: embedded-io has none for an end that
+//! came too early.
 //!
 //! ```
 //! use embedded_io_async::{Read, Write};

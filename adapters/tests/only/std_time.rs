@@ -415,7 +415,9 @@ mod non_blocking {
         for patience in PATIENCES {
             let plan = Plan::new([Step::Move(64), Step::Move(38)], [WOULD_BLOCK]);
             let mut reader = Reader::new(Timed::new(&stream.wire, plan), decoder(stream.format));
-            let Ok(Some(Incoming::Large(mut payload))) = reader.next_incoming() else { panic!("a large frame") };
+            let Ok(Some(Incoming::Large(mut payload))) = reader.next_incoming() else {
+                panic!("a large frame")
+            };
             payload.read_exact(&mut [0; 100]).expect("what arrived");
             reader.set_patience(patience);
             for calls in 3..100 {

@@ -70,6 +70,11 @@ mod clocked {
     use crate::suite::streams::Owned;
 
     pub(crate) const UNIT: Duration = Duration::from_millis(10);
+    pub(crate) const IS_EXACT: bool = true;
+
+    pub(crate) fn now(timed: &TimedReader) -> Duration {
+        timed.clock.get()
+    }
 
     struct Peer {
         script: Script,

@@ -80,7 +80,7 @@ mod clock_of_streams;
 mod clocked {
     use std::io::{self, ErrorKind, Read, Write};
     use std::thread::sleep;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use ringframe::formats::U32Be;
     use ringframe::{Decoder, Encoder, Limited};
@@ -92,6 +92,15 @@ mod clocked {
     use crate::suite::streams::Owned;
 
     pub(crate) const UNIT: Duration = Duration::from_millis(10);
+    pub(crate) const IS_EXACT: bool = false;
+
+    pub(crate) fn time() -> Instant {
+        Instant::now()
+    }
+
+    pub(crate) fn now(_: &TimedReader) -> Instant {
+        time()
+    }
 
     pub(crate) struct Peer {
         script: Script,

@@ -127,13 +127,22 @@ mod clocked {
     use ringframe_io::{Patience, ReadError};
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
     use tokio::runtime::{Builder, Runtime};
-    use tokio::time::{Sleep, sleep};
+    use tokio::time::{Instant, Sleep, sleep};
 
     use crate::clock::{FORMAT, STORE, Script};
     use crate::suite::own;
     use crate::suite::streams::Owned;
 
     pub(crate) const UNIT: Duration = Duration::from_millis(10);
+    pub(crate) const IS_EXACT: bool = true;
+
+    pub(crate) fn time() -> Instant {
+        block_on(async { Instant::now() })
+    }
+
+    pub(crate) fn now(_: &TimedReader) -> Instant {
+        time()
+    }
 
     thread_local! {
         static RUNTIME: Runtime =

@@ -32,10 +32,8 @@ where
     /// [`ReadError`]. A frame larger than the store is
     /// [`DecodeError::TooLong`](ringframe::DecodeError::TooLong).
     pub async fn next_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
-        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
-            self.end_payload().await?;
-        }
-        if !self.is_filled() && !self.fill().await? {
+        let ends_payload = inbound::leave_payload(&mut self.decoder, &mut self.has_told);
+        if (ends_payload || !self.is_filled()) && !self.fill_frame(ends_payload).await? {
             return Ok(None);
         }
         Ok(self.decoder.take_frame()?)
@@ -72,10 +70,8 @@ where
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub async fn peek_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError<io::Error>> {
-        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
-            self.end_payload().await?;
-        }
-        if !self.is_filled() && !self.fill().await? {
+        let ends_payload = inbound::leave_payload(&mut self.decoder, &mut self.has_told);
+        if (ends_payload || !self.is_filled()) && !self.fill_frame(ends_payload).await? {
             return Ok(None);
         }
         if self.decoder.peek_frame().is_none() {
@@ -110,10 +106,8 @@ where
     /// # Errors
     /// Those of [`next_event`](Self::next_event).
     pub async fn next_incoming(&mut self) -> Result<Option<Incoming<'_, C, F, B>>, ReadError<io::Error>> {
-        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
-            self.end_payload().await?;
-        }
-        if !self.is_filled() && !self.fill().await? {
+        let ends_payload = inbound::leave_payload(&mut self.decoder, &mut self.has_told);
+        if (ends_payload || !self.is_filled()) && !self.fill_frame(ends_payload).await? {
             return Ok(None);
         }
         Ok(Incoming::take(self)?)
@@ -162,11 +156,14 @@ where
         matches!(self.decoder.poll(), Ok(Status::Ready))
     }
 
-    /// Waits for the trailer of a payload of which all bytes were taken, and compares it.
-    async fn end_payload(&mut self) -> Result<(), ReadError<io::Error>> {
-        self.fill().await?;
-        inbound::end_payload(&mut self.decoder, &mut self.has_told)?;
-        Ok(())
+    /// Reads until a frame is there to take, or the stream has ended: then it returns false. A payload of which all
+    /// bytes were taken ends first, by its trailer.
+    async fn fill_frame(&mut self, ends_payload: bool) -> Result<bool, ReadError<io::Error>> {
+        if ends_payload {
+            self.fill().await?;
+            inbound::end_payload(&mut self.decoder, &mut self.has_told)?;
+        }
+        self.fill().await
     }
 
     /// Reads until something is there to take. Returns false if the stream ended between frames.
@@ -219,10 +216,8 @@ impl<S: AsyncRead + Unpin, F: Format, D: Store, E> Framed<S, F, D, E> {
     /// # Errors
     /// Those of [`next_frame`](Self::next_frame).
     pub async fn next_request(&mut self) -> Result<Option<Request<'_, S, F, E>>, ReadError<io::Error>> {
-        if inbound::leave_payload(&mut self.decoder, &mut self.has_told) {
-            self.end_payload().await?;
-        }
-        if !self.is_filled() && !self.fill().await? {
+        let ends_payload = inbound::leave_payload(&mut self.decoder, &mut self.has_told);
+        if (ends_payload || !self.is_filled()) && !self.fill_frame(ends_payload).await? {
             return Ok(None);
         }
         Ok(self.decoder.take_frame()?.map(|frame| (frame, &mut self.carrier)))

@@ -213,8 +213,10 @@ mod blocking {
     fn a_connection_that_timed_out_is_an_error() {
         struct GivenUp;
         impl GivenUp {
+            /// It was waited for.
             fn fail<T>() -> io::Result<T> {
                 const ETIMEDOUT: i32 = 110;
+                sleep(Duration::from_millis(5));
                 Err(io::Error::from_raw_os_error(ETIMEDOUT))
             }
         }

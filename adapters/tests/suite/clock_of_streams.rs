@@ -2,7 +2,7 @@
 //!
 //! In addition to what `clock` asks for, the root has `clocked!(call)`, a call to its end by that clock; and in
 //! `clocked`, `writer(patience, script)`, a writer with a store of 64 bytes over a peer that takes bytes by the
-//! script: as many at once as a piece has.
+//! script: as many at once as a piece has; `takes`, `taken`, `time`.
 
 use std::io::ErrorKind;
 
@@ -10,7 +10,7 @@ use ringframe::EncodeError;
 use ringframe_io::{Patience, ReadError, WriteError};
 
 use crate::clock::{Script, frame_within, idle_for};
-use crate::clocked::{UNIT, begin_large, next_frame, reader, taken, takes, writer};
+use crate::clocked::{UNIT, begin_large, next_frame, reader, taken, takes, time, writer};
 use crate::traits::{Read as _, Write as _};
 use crate::{read_error, write_error};
 
@@ -137,11 +137,13 @@ fn the_patience_of_a_reader_in_use_can_be_changed() {
 fn a_peer_that_takes_nothing_stalls_and_what_is_queued_stays() {
     let mut writer = writer(Some(3 * UNIT), Script::silent());
     for n in 0..3 {
+        let begin = time();
         let error = match n {
             0 => clocked!(writer.send(b"hello")).expect_err("the peer takes nothing"),
             _ => clocked!(writer.flush()).expect_err("the peer takes nothing"),
         };
         assert!(matches!(error, WriteError::Stalled { allowed, .. } if allowed == 3 * UNIT), "{error}");
+        assert!(time() - begin >= 3 * UNIT, "it waits as long again");
         assert_eq!((writer.encoder().stats().frames, writer.encoder().pending().0.len()), (1, 9));
     }
     takes(&mut writer).add(2, &[0; 100]);

@@ -9,10 +9,11 @@
 //!
 //! And anywhere:
 //! - `adapter` and `traits`: the modules of the adapter, and of the traits `Read` and `Write`.
-//! - [`Read`](std::io::Read) and `Write` of these traits, for [`Fake`].
+//! - The impls of these traits for [`Fake`].
 //! - `DIFFERS`: see [`Differs`].
-//! - `read_error`, `write_error`: what the errors of a payload's reader and writer stand for.
+//! - `read_error`, `write_error`: our error in one of a payload's reader or writer.
 //! - `kind_of_read_error`, `kind_of_write_error`: what generic code sees of our errors.
+//! - `split`, `join`: a link in halves, the writer's over another fake, and together again.
 //!
 //! Then it adds, by `#[path]`, the parts for what not all ecosystems have:
 //!
